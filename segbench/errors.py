@@ -1,0 +1,75 @@
+"""Errors a user can read: one sentence, one hint. Knows no library's internals beyond their exception types."""
+
+from __future__ import annotations
+
+import errno
+import traceback
+from typing import NamedTuple
+
+
+class SegbenchError(Exception):
+    """What went wrong in one sentence (what and where), and what to do about it.
+
+    Raise it wherever bad input, a missing file or an impossible request is noticed; `hint` may be empty.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class OutOfMemory(SegbenchError):
+    """The device's memory did not hold one training step; `smaller_batch` is what to try next (0: nothing smaller)."""
+
+    def __init__(self, message: str, hint: str = "", smaller_batch: int = 0) -> None:
+        super().__init__(message, hint)
+        self.smaller_batch = smaller_batch
+
+
+class ErrorReport(NamedTuple):
+    """What the error dialog and the CLI show: `message` and `hint` for the user, `details` (a traceback) for the log."""
+
+    message: str
+    hint: str
+    details: str
+    smaller_batch: int = 0
+    expected: bool = True  # False: a bug of ours, the dialog then offers to copy the details
+
+
+_BY_ERRNO = {
+    errno.ENOSPC: ("The disk is full.", "Free some space, then try again; nothing half-written was kept."),
+    errno.EROFS: ("The folder is read-only.", "Choose a folder you may write to."),
+    errno.EACCES: ("Access was denied.", "Check the permissions of the file, or choose another place."),
+    errno.ENOENT: ("The file or folder does not exist.", "Check the path; it may have been moved."),
+    errno.EISDIR: ("A folder stands where a file was expected.", "Name a file."),
+    errno.ENOTDIR: ("A file stands where a folder was expected.", "Name a folder."),
+}
+
+
+def explain(error: BaseException) -> ErrorReport:
+    """Turns any exception into words for the user; never raises."""
+    details = "".join(traceback.format_exception(error))
+    if isinstance(error, SegbenchError):
+        smaller = error.smaller_batch if isinstance(error, OutOfMemory) else 0
+        return ErrorReport(error.message, error.hint, details, smaller)
+    # torch is not imported here: its out-of-memory errors are told by name
+    if isinstance(error, MemoryError) or "OutOfMemoryError" in type(error).__name__:
+        return ErrorReport("There is not enough memory for this.", "Try a smaller batch or a smaller image.", details)
+    if isinstance(error, OSError):
+        known = _BY_ERRNO.get(error.errno or 0)
+        where = f" ({error.filename})" if error.filename else ""
+        if known:
+            return ErrorReport(known[0].rstrip(".") + where + ".", known[1], details)
+        return ErrorReport(f"{error.strerror or error}{where}.", "", details)
+    if isinstance(error, KeyboardInterrupt):
+        return ErrorReport("Interrupted.", "", details)
+    return ErrorReport(
+        f"segbench made a mistake: {type(error).__name__}: {error}",
+        "This is a bug. The details below help to mend it.",
+        details,
+        expected=False,
+    )

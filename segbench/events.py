@@ -1,0 +1,305 @@
+"""Every fact that crosses a thread or a panel: one closed union, past tense. Numbers, records and read-only arrays; no tensor, no widget."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from segbench.errors import ErrorReport
+from segbench.records import Baselines, CheckpointInfo, DatasetInfo, Prediction, RunInfo, Scores
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Fact(msgspec.Struct, frozen=True, tag=True, tag_field="event"):
+    """An event that a run's log keeps (one JSON line each)."""
+
+
+# Training: what a run's event log holds -----------------------------------------------------------------------------
+
+
+class TrainingStarted(Fact, frozen=True):
+    """First event of a run and of each continuation (`step` > 0 then)."""
+
+    run: str
+    step: int
+    total_steps: int
+    steps_per_epoch: int
+    epochs: int
+    device: str  # for people: "cpu, 1 thread", "cuda (NVIDIA H200)"
+    parameters: int
+    train_images: int
+    validation_images: int
+    validation_split: str  # "" when there is no validation
+    baselines: Baselines
+    time: float  # seconds since 1970, UTC
+
+
+class StepDone(Fact, frozen=True):
+    """One optimizer step. `step` counts from 1 over the whole run, `seconds` is busy time since the run began (pauses left out)."""
+
+    step: int
+    loss: float
+    learning_rate: float
+    seconds: float
+    images: int  # in this step's batch
+
+
+class EpochDone(Fact, frozen=True):
+    """End of an epoch (counted from 1). Validation fields are None when there is no validation.
+
+    `grid_scores` are the same scores on even rows and columns only, given for the lecture's output layer, which reaches no others.
+    """
+
+    epoch: int
+    step: int
+    train_loss: float
+    validation_loss: float | None
+    scores: Scores | None
+    grid_scores: Scores | None
+    seconds: float
+    best: bool  # the best mean IoU (or validation loss, or training loss) so far
+
+
+class CheckpointSaved(Fact, frozen=True):
+    """A checkpoint stands on disk, complete. kind "last" is for continuing, "best" the best epoch's."""
+
+    kind: Literal["last", "best"]
+    path: str
+    step: int
+
+
+class TrainingEnded(Fact, frozen=True):
+    """Last event in a run's log when it ended in order: all steps done, or stopped by the user with its model kept."""
+
+    reason: Literal["completed", "stopped", "failed"]
+    step: int
+    seconds: float
+    peak_memory: int  # bytes on the device (CUDA) or of the process
+
+
+LoggedEvent = TrainingStarted | StepDone | EpochDone | CheckpointSaved | TrainingEnded
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class PreviewsUpdated:
+    """The network in training looked at the pinned samples again."""
+
+    step: int
+    predictions: tuple[Prediction, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryRead:
+    """Memory in use, at most once a second. total 0: not known."""
+
+    used: int  # bytes
+    total: int
+    device: str  # "cuda", "process"
+
+
+# Data ---------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Progressed:
+    """A long job came further. total 0: not known yet. `what` names the work: "reading", "converting", "writing" ..."""
+
+    what: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ThumbnailsMade:
+    """(index, uint8 (h, w, 3)) pairs."""
+
+    thumbnails: tuple[tuple[int, NDArray[np.uint8]], ...]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class SamplesScanned:
+    """Facts about consecutive samples from `first` on: objects int32 (n, K), pixels int64 (n, K), hidden int64 (n, K)
+    (pixels of that class that share their place with another class)."""
+
+    first: int
+    objects: NDArray[np.int32]
+    pixels: NDArray[np.int64]
+    hidden: NDArray[np.int64]
+
+
+# Prediction, evaluation, export ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class SamplePredicted:
+    """One sample went through a network. seconds: time for it alone (a batch's time divided by its images)."""
+
+    checkpoint: str  # its path
+    prediction: Prediction
+    done: int
+    total: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class FileExported:
+    """One sample's masks stand on disk. hidden_pixels: pixels that flattening dropped (0 for formats that keep planes)."""
+
+    index: int
+    paths: tuple[str, ...]
+    hidden_pixels: int
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ImageScored:
+    """One image of an evaluation."""
+
+    index: int
+    name: str
+    scores: Scores
+    done: int
+    total: int
+
+
+# Jobs: a job ends in exactly one of JobDone, JobCancelled, JobFailed -----------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class JobStarted:
+    job: int
+    kind: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobPaused:
+    job: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobResumed:
+    job: int
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class JobDone:
+    """`result` is what the generator returned."""
+
+    job: int
+    kind: str
+    result: Any
+
+
+@dataclass(frozen=True, slots=True)
+class JobCancelled:
+    """Its generator was closed (its `finally` has run) or it never began."""
+
+    job: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobFailed:
+    job: int
+    kind: str
+    report: ErrorReport
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class JobEvent:
+    """An event together with the job it came from: what the JobRunner publishes for each thing a generator yields."""
+
+    job: int
+    kind: str
+    event: Event
+
+
+# The session: what is open now -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetOpened:
+    info: DatasetInfo
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetClosed:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class SampleSelected:
+    """The sample every panel looks at now (index over all splits)."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class PinsChanged:
+    """The samples whose predictions are shown while training."""
+
+    indices: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunsListed:
+    runs: tuple[RunInfo, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunOpened:
+    """A run's log is to be shown (replayed) in the training panel."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointOpened:
+    info: CheckpointInfo
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequested:
+    """Something asks for a page of the window: "dataset", "training", "prediction"."""
+
+    page: str
+
+
+@dataclass(frozen=True, slots=True)
+class LibrariesLoaded:
+    """A heavy library has been imported in the background: "numpy", "pyqtgraph", "torch"."""
+
+    name: str
+
+
+WorkEvent = (
+    LoggedEvent
+    | PreviewsUpdated
+    | MemoryRead
+    | Progressed
+    | ThumbnailsMade
+    | SamplesScanned
+    | SamplePredicted
+    | FileExported
+    | ImageScored
+    | LibrariesLoaded
+)
+JobFact = JobStarted | JobPaused | JobResumed | JobDone | JobCancelled | JobFailed | JobEvent
+SessionFact = (
+    DatasetOpened
+    | DatasetClosed
+    | SampleSelected
+    | PinsChanged
+    | RunsListed
+    | RunOpened
+    | CheckpointOpened
+    | PageRequested
+)
+Event = WorkEvent | JobFact | SessionFact

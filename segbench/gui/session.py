@@ -1,0 +1,162 @@
+"""What is open now, and who wants to hear of it: dataset, selected sample, pins, runs, checkpoint, preferences. No Qt."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from segbench import settings as preferences
+from segbench.events import (
+    CheckpointOpened,
+    DatasetClosed,
+    DatasetOpened,
+    Event,
+    JobDone,
+    PageRequested,
+    PinsChanged,
+    RunOpened,
+    RunsListed,
+    SampleSelected,
+)
+from segbench.records import CheckpointInfo
+from segbench.settings import Settings
+
+if TYPE_CHECKING:
+    from segbench.data.dataset import Dataset
+    from segbench.jobs import Job, JobRunner
+
+Handler = Callable[[Sequence[Event]], None]
+log = logging.getLogger(__name__)
+
+
+class Pins:
+    """The samples a training run shows; the trainer reads `indices` whenever it makes previews, so a change shows at once."""
+
+    def __init__(self) -> None:
+        self.indices: tuple[int, ...] = ()
+
+
+class Session:
+    """One per window. Panels get it and the JobRunner, and nothing else."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.dataset: Dataset | None = None
+        self.sample = 0
+        self.pins = Pins()
+        self.checkpoint: CheckpointInfo | None = None
+        self._handlers: list[Handler] = []
+        self._jobs: JobRunner | None = None
+
+    def attach(self, jobs: JobRunner) -> None:
+        self._jobs = jobs
+
+    @property
+    def jobs(self) -> JobRunner:
+        assert self._jobs is not None, "attach a JobRunner first"
+        return self._jobs
+
+    def subscribe(self, handler: Handler) -> None:
+        """`handler` gets every batch of events, in order."""
+        self._handlers.append(handler)
+
+    def publish(self, events: Sequence[Event]) -> None:
+        """Hands a batch to every subscriber. One that raises does not keep the others from hearing it; the first error is raised at the end."""
+        events = [fact for event in events for fact in self._adopt(event)]
+        errors: list[Exception] = []
+        for handler in tuple(self._handlers):
+            try:
+                handler(events)
+            except Exception as error:
+                log.exception("A panel could not handle %d events.", len(events))
+                errors.append(error)
+        if errors:
+            raise errors[0]
+
+    def _adopt(self, event: Event) -> list[Event]:
+        """Takes over what a finished job found, and says so behind the job's own event."""
+        if isinstance(event, JobDone) and event.kind == "open dataset":
+            self.dataset = event.result
+            self.sample, self.pins.indices = 0, ()
+            self.remember(self.dataset.info.path)
+            return [event, DatasetOpened(self.dataset.info)]
+        if isinstance(event, JobDone) and event.kind == "open checkpoint":
+            self.checkpoint = event.result
+            return [event, CheckpointOpened(event.result)]
+        if isinstance(event, JobDone) and event.kind == "list runs":
+            return [event, RunsListed(tuple(event.result))]
+        return [event]
+
+    # What panels and menus ask for ------------------------------------------------------------------------------------
+
+    def open_dataset(self, path: str | Path) -> Job:
+        """Opens a dataset in the io lane; DatasetOpened follows, or JobFailed."""
+
+        def work() -> Generator[Any, None, Any]:
+            from segbench.data.dataset import open_dataset
+
+            return (yield from open_dataset(Path(path)))
+
+        return self.jobs.start("open dataset", work(), title=f"Opening {Path(path).name}", lane="io", newest_wins=True)
+
+    def open_checkpoint(self, path: str | Path) -> Job:
+        """Reads a checkpoint's header; CheckpointOpened follows, or JobFailed."""
+
+        def work() -> Generator[Any, None, Any]:
+            from segbench.formats.checkpoints import read_checkpoint_info
+
+            yield from ()
+            info = read_checkpoint_info(Path(path))
+            return info
+
+        self.remember(str(path))
+        return self.jobs.start(
+            "open checkpoint", work(), title=f"Opening {Path(path).name}", lane="io", newest_wins=True
+        )
+
+    def list_runs(self) -> Job:
+        """Looks through the runs folder; RunsListed follows."""
+        folder = preferences.find_runs_folder(self.settings)
+
+        def work() -> Generator[Any, None, Any]:
+            from segbench.formats.runs import find_runs
+
+            yield from ()
+            return find_runs(folder)
+
+        return self.jobs.start("list runs", work(), title="Looking for runs", lane="io", newest_wins=True)
+
+    def close_dataset(self) -> None:
+        self.dataset = None
+        self.publish([DatasetClosed()])
+
+    def select_sample(self, index: int) -> None:
+        """Every panel looks at this sample from now on; out of range is brought into range."""
+        if self.dataset is None or not len(self.dataset):
+            return
+        self.sample = min(max(index, 0), len(self.dataset) - 1)
+        self.publish([SampleSelected(self.sample)])
+
+    def set_pins(self, indices: tuple[int, ...]) -> None:
+        self.pins.indices = indices
+        self.publish([PinsChanged(indices)])
+
+    def open_run(self, path: str | Path) -> None:
+        self.remember(str(path))
+        self.publish([RunOpened(str(path))])
+
+    def show_page(self, page: str) -> None:
+        self.publish([PageRequested(page)])
+
+    def remember(self, path: str) -> None:
+        self.change_settings(**{"recent": preferences.remember(self.settings, path).recent})
+
+    def change_settings(self, **changes: Any) -> None:
+        """Changes preferences and saves them; a folder that can't be written is logged, not fatal."""
+        self.settings = preferences.change(self.settings, **changes)
+        try:
+            preferences.save_settings(self.settings)
+        except OSError:
+            log.warning("The preferences could not be saved to %s.", preferences.find_settings_file(), exc_info=True)
