@@ -1,0 +1,125 @@
+"""What every window test needs: offscreen Qt, a home of its own, a live asyncio loop inside Qt's, and a look for leaks afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+import qasync
+from PySide6.QtCore import QCoreApplication, QEvent
+from PySide6.QtWidgets import QApplication
+
+from segbench.events import Event
+from segbench.gui import theme
+from segbench.gui.session import Session
+from segbench.jobs import JobRunner
+from segbench.settings import Settings
+
+
+class Running(NamedTuple):
+    """A session and a job runner whose jobs really run; wait with qtbot.waitUntil(lambda: ...). `events` keeps what was published."""
+
+    session: Session
+    jobs: JobRunner
+    events: list[Event]
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Preferences, caches, logs and runs of this test alone."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("SEGBENCH_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture
+def loop(qapp: QApplication) -> Iterator[asyncio.AbstractEventLoop]:
+    """asyncio inside Qt's event loop: callbacks run whenever qtbot waits. An exception in one of them fails the test."""
+    qt_loop = qasync.QEventLoop(qapp)
+    failures: list[dict[str, object]] = []
+    qt_loop.set_exception_handler(lambda _loop, context: failures.append(context))
+    asyncio.set_event_loop(qt_loop)
+    # Not `already_running`: that loop can only be stopped by leaving Qt's, which pytest-qt then cannot enter again
+    asyncio.events._set_running_loop(qt_loop)
+    yield qt_loop
+    asyncio.events._set_running_loop(None)
+    asyncio.set_event_loop(None)
+    qt_loop.close()
+    for failure in failures:
+        if isinstance(failure.get("exception"), BaseException):
+            raise failure["exception"]  # type: ignore[misc]
+    assert not failures
+
+
+@pytest.fixture
+def running(loop: asyncio.AbstractEventLoop, qtbot: object) -> Iterator[Running]:
+    """(session, jobs, events): a real Session and a real JobRunner. Its jobs are cancelled and joined at the end."""
+    session = Session(Settings())
+    jobs = JobRunner(loop, session.publish)
+    session.attach(jobs)
+    events: list[Event] = []
+    session.subscribe(lambda batch: events.extend(batch))
+    yield Running(session, jobs, events)
+    finish_jobs(loop, jobs, qtbot)
+
+
+def finish_jobs(loop: asyncio.AbstractEventLoop, jobs: JobRunner, qtbot: object) -> None:
+    """Shuts the runner down and turns Qt's loop until that is done."""
+    task = loop.create_task(jobs.shutdown())
+    qtbot.waitUntil(task.done, timeout=30_000)  # type: ignore[attr-defined]
+    task.result()
+
+
+@pytest.fixture
+def session(running: Running) -> Session:
+    return running.session
+
+
+@pytest.fixture
+def jobs(running: Running) -> JobRunner:
+    return running.jobs
+
+
+@pytest.fixture(params=["light", "dark"])
+def any_theme(request: pytest.FixtureRequest, qapp: QApplication) -> Iterator[theme.Theme]:
+    """The test runs once a theme."""
+    theme.apply(qapp, request.param)
+    yield theme.current_theme()
+    theme.apply(qapp, "light")
+
+
+@pytest.fixture
+def wait_for(qtbot: object) -> Callable[..., None]:
+    """wait_for(condition, timeout=10_000): turns Qt's loop until the condition holds."""
+
+    def wait(condition: Callable[[], object], timeout: int = 10_000) -> None:
+        qtbot.waitUntil(lambda: bool(condition()), timeout=timeout)  # type: ignore[attr-defined]
+
+    return wait
+
+
+@pytest.fixture(autouse=True)
+def no_leaks(qapp: QApplication, home: Path) -> Iterator[None]:
+    """After each test: no thread of segbench and no visible window more than before."""
+    threads, widgets = set(threading.enumerate()), set(map(id, qapp.topLevelWidgets()))
+    yield
+    left = [t.name for t in threading.enumerate() if t not in threads and t.name.startswith("segbench")]
+    assert not left, f"threads still run after the test: {left}"
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+    qapp.processEvents()
+    gc.collect()
+    more = [w for w in qapp.topLevelWidgets() if id(w) not in widgets and w.isVisible()]
+    names = [w.objectName() or type(w).__name__ for w in more]
+    for widget in more:
+        widget.close()
+        widget.deleteLater()
+    assert not more, f"windows still open after the test: {names}"
