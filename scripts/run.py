@@ -1,0 +1,45 @@
+"""Opens segbench on a fresh machine: makes the environment, installs what is missing, then starts it with the given arguments.
+
+python scripts/run.py                  the window
+python scripts/run.py DATASET          the window with a dataset, run or checkpoint
+python scripts/run.py train --help     any command
+python scripts/run.py --setup-only     only the preparations
+"""
+
+import os
+import subprocess
+import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036 - this very file is what tells the user
+    sys.exit(
+        "segbench needs Python 3.11 or newer; this is Python " + sys.version.split()[0] + ". "
+        "Install a newer one and start this script with it, for example: python3.12 scripts/run.py"
+    )
+
+import environment
+
+from segbench import display
+from segbench.__main__ import COMMANDS
+
+
+def main(arguments: list[str]) -> int:
+    setup_only = "--setup-only" in arguments
+    arguments = [argument for argument in arguments if argument != "--setup-only"]
+    window = not arguments or not (arguments[0] in COMMANDS or arguments[0].startswith("-"))
+    python = environment.prepare(["gui"], qt=window or setup_only)
+    if setup_only:
+        environment.say("Ready. Start segbench with: python scripts/run.py")
+        return 0
+    if window and not display.has_display():
+        environment.give_up(display.NO_DISPLAY)
+    command = [str(python), "-m", "segbench", *arguments]
+    if os.name == "nt":
+        return subprocess.call(command)
+    os.execv(python, command)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,31 @@
+"""Runs the tests on a fresh machine: makes the environment, installs what is missing, then calls pytest.
+
+python scripts/test.py [--quick] [pytest arguments]      --quick leaves out the tests that take more than ten seconds
+"""
+
+import os
+import subprocess
+import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036 - this very file is what tells the user
+    sys.exit("segbench needs Python 3.11 or newer; this is Python " + sys.version.split()[0] + ".")
+
+import environment
+
+
+def main(arguments: list[str]) -> int:
+    quick = "--quick" in arguments
+    arguments = [argument for argument in arguments if argument != "--quick"]
+    python = environment.prepare(["gui", "test"], qt=True, also=["dlstudio"])
+    settings = os.environ.copy()
+    settings.setdefault("QT_QPA_PLATFORM", "offscreen")
+    command = [str(python), "-m", "pytest", *(["-m", "not heavy"] if quick else []), *arguments]
+    environment.say("Running the tests" + (" without the heavy ones" if quick else ""))
+    return subprocess.call(command, cwd=environment.ROOT, env=settings)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)
