@@ -22,7 +22,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """The parent of every config: frozen, and an unknown field is an error, not a silent default."""
 
 
-class MUnetConfig(Config, tag="munet", tag_field="name"):
+class MUnetConfig(Config, frozen=True, tag="munet", tag_field="name"):
     """The lecture's mUnet (slides 68-71) as DLStudio 2.5.8 runs it."""
 
     depth: Annotated[
@@ -47,7 +47,7 @@ class MUnetConfig(Config, tag="munet", tag_field="name"):
 NetworkConfig = MUnetConfig  # a union once there are more networks
 
 
-class LossConfig(Config):
+class LossConfig(Config, frozen=True):
     """What the network is punished for."""
 
     target: Annotated[
@@ -64,7 +64,7 @@ class LossConfig(Config):
     ] = "bce_dice"
 
 
-class OptimizerConfig(Config):
+class OptimizerConfig(Config, frozen=True):
     """How the weights move."""
 
     name: Annotated[
@@ -81,10 +81,12 @@ class OptimizerConfig(Config):
         Literal["constant", "one_cycle", "poly", "cosine"],
         _knob("Schedule", "How the learning rate changes over the run. poly is DeepLab's (1 - t)^0.9."),
     ] = "one_cycle"
-    clip: Annotated[float, _knob("Clip gradients at", "Largest norm of the gradient; 0 never clips.", ge=0)] = 0.0
+    clip: Annotated[float, _knob("Clip gradients at", "Largest norm of the gradient; 0 never clips.", ge=0, le=1e6)] = (
+        0.0
+    )
 
 
-class DataConfig(Config):
+class DataConfig(Config, frozen=True):
     """What the network sees."""
 
     batch_size: Annotated[int, _knob("Batch size", "Images a step.", ge=1, le=4096)] = 4
@@ -121,7 +123,7 @@ class DataConfig(Config):
     ] = 0.1
 
 
-class TrainConfig(Config):
+class TrainConfig(Config, frozen=True):
     """A whole experiment. `load`, `parse` and `override` are the only ways in: constructors do not check ranges."""
 
     network: Annotated[NetworkConfig, _knob("Network", "What is trained.")] = MUnetConfig()
@@ -162,13 +164,17 @@ class TrainConfig(Config):
     ] = 4.0
 
 
+KnobKind = Literal["bool", "int", "float", "choice"]
+_KINDS: dict[type, KnobKind] = {bool: "bool", int: "int", float: "float"}
+
+
 class Knob(msgspec.Struct, frozen=True):
     """One knob, described for a form or a help text. `path` is what --set takes, e.g. "optimizer.learning_rate"."""
 
     path: str
     title: str
     help: str
-    kind: Literal["bool", "int", "float", "choice"]
+    kind: KnobKind
     default: Any
     choices: tuple[Any, ...] = ()
     low: float | None = None  # smallest value allowed (for gt: not itself allowed)
@@ -194,7 +200,7 @@ def list_knobs(config: Config, prefix: str = "") -> list[Knob]:
             continue
         plain, meta = get_args(hints[field.name])[:2]
         choices = get_args(plain) if get_origin(plain) is Literal else ()
-        kind = "choice" if choices else {bool: "bool", int: "int", float: "float"}[plain]
+        kind = _KINDS[plain] if not choices else "choice"
         knobs.append(
             Knob(
                 path=path, title=meta.title, help=meta.description, kind=kind, default=value, choices=choices,
