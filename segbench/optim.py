@@ -27,6 +27,7 @@ def build_optimizer(config: OptimizerConfig, network: nn.Module) -> torch.optim.
 def compute_learning_rate(config: OptimizerConfig, step: int, total_steps: int) -> float:
     """The rate for step `step` (from 0) of `total_steps`."""
     progress = min(step / max(total_steps, 1), 1.0)
+    factor: float
     if config.schedule == "poly":
         factor = (1 - progress) ** 0.9
     elif config.schedule == "cosine":

@@ -207,12 +207,15 @@ class CheckpointInfo(msgspec.Struct, frozen=True):
     sha256: str = ""
 
 
+RunState = Literal["new", "running", "completed", "stopped", "interrupted", "failed"]
+
+
 class RunInfo(msgspec.Struct, frozen=True):
     """What a list of runs shows. `state` is as the run's folder tells it; a run that was killed reads "interrupted"."""
 
     path: str
     name: str
-    state: Literal["new", "running", "completed", "stopped", "interrupted", "failed"]
+    state: RunState
     network: str
     dataset: str
     started: float  # seconds since 1970, UTC

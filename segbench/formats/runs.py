@@ -1,0 +1,233 @@
+"""A run on disk: run.json (config, dataset), events.jsonl (one event a line), checkpoints/. The folder is all there is of a run."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Literal
+
+import msgspec
+
+from segbench import __version__
+from segbench.config import TrainConfig
+from segbench.errors import SegbenchError
+from segbench.events import EpochDone, LoggedEvent, StepDone, TrainingEnded, TrainingStarted
+from segbench.formats.checkpoints import SUFFIX
+from segbench.formats.files import write_atomically
+from segbench.records import DatasetInfo, RunInfo, RunState
+
+_decoder = msgspec.json.Decoder(LoggedEvent)
+_encoder = msgspec.json.Encoder()
+
+
+class RunFile(msgspec.Struct, frozen=True):
+    """What run.json holds."""
+
+    config: TrainConfig
+    dataset: DatasetInfo
+    started: float
+    segbench: str = __version__
+    name: str = ""  # "": the folder's name
+
+
+class Run:
+    """One run's folder. `append` keeps the log open between two calls; `close` (or garbage collection) lets it go."""
+
+    def __init__(self, path: Path, file: RunFile) -> None:
+        self.path = path
+        self.file = file
+        self._log: IO[bytes] | None = None
+
+    @property
+    def config(self) -> TrainConfig:
+        return self.file.config
+
+    @property
+    def name(self) -> str:
+        return self.file.name or self.path.name
+
+    def checkpoint(self, kind: Literal["last", "best"]) -> Path:
+        """Where that checkpoint stands or would stand."""
+        return self.path / "checkpoints" / f"{kind}{SUFFIX}"
+
+    def change(self, **changes: object) -> None:
+        """Rewrites run.json with some fields changed (config when a run is continued, name when it is renamed)."""
+        self.file = msgspec.structs.replace(self.file, **changes)
+        write_atomically(self.path / "run.json", msgspec.json.format(msgspec.json.encode(self.file), indent=2))
+
+    def append(self, event: LoggedEvent) -> None:
+        """Adds one line to the log with a single write, so that a crash can only tear the last one. Raises OSError."""
+        if self._log is None:
+            self._log = open(self.path / "events.jsonl", "ab", buffering=0)  # noqa: SIM115 (kept open between two calls)
+            if self._log.tell() and not _ends_whole(self.path / "events.jsonl"):
+                self._log.write(b"\n")  # a line torn by a crash must not swallow the next one
+        self._log.write(_encoder.encode(event) + b"\n")
+
+    def close(self) -> None:
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+
+    def events(self) -> Iterator[LoggedEvent]:
+        """The log from its beginning; lines torn by a crash are dropped."""
+        path = self.path / "events.jsonl"
+        if not path.exists():
+            return
+        with open(path, "rb") as file:
+            for line in file:
+                with contextlib.suppress(msgspec.DecodeError):
+                    yield _decoder.decode(line)
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Holds the run for writing. Raises SegbenchError if another process trains it now; a crash lets go of it."""
+        with open(self.path / "run.lock", "ab") as file:
+            if not _try_lock(file):
+                raise SegbenchError(
+                    f"The run {self.name} is being trained by another segbench.",
+                    "Stop it there first, or start a new run.",
+                )
+            try:
+                yield
+            finally:
+                self.close()
+                _unlock(file)
+
+    def is_training(self) -> bool:
+        """Whether some process holds the run now."""
+        path = self.path / "run.lock"
+        if not path.exists():
+            return False
+        with open(path, "ab") as file:
+            if not _try_lock(file):
+                return True
+            _unlock(file)
+        return False
+
+    def describe(self) -> RunInfo:
+        """What a list of runs shows, read from the log."""
+        started, ended, step, loss, best = None, None, 0, None, None
+        for event in self.events():
+            match event:
+                case TrainingStarted():
+                    started, ended = event, None
+                case StepDone():
+                    step, loss = event.step, event.loss
+                case EpochDone(scores=scores) if scores is not None and scores.mean_iou is not None:
+                    best = max(best or 0.0, scores.mean_iou)
+                case TrainingEnded():
+                    ended = event
+        state: RunState
+        if self.is_training():
+            state = "running"
+        elif ended is not None:
+            state = ended.reason
+        else:
+            state = "interrupted" if started else "new"
+        return RunInfo(
+            path=str(self.path), name=self.name, state=state, network=str(type(self.config.network).__struct_config__.tag),
+            dataset=self.file.dataset.name, started=self.file.started, step=step,
+            total_steps=started.total_steps if started else 0, best_iou=best, last_loss=loss,
+        )  # fmt: skip
+
+
+def create_run(folder: Path, config: TrainConfig, dataset: DatasetInfo, *, exact: bool = False) -> Run:
+    """A new run folder: `folder` itself if exact (it must be empty or not exist), else a dated one inside it.
+
+    Raises SegbenchError if the exact folder is taken, OSError if it cannot be made.
+    """
+    if exact:
+        path = folder
+        if path.exists() and any(path.iterdir()):
+            raise SegbenchError(
+                f"The folder {path} is not empty.", "Give another --out, or --resume it if it is a run."
+            )
+        path.mkdir(parents=True, exist_ok=True)
+    else:
+        stem = f"{time.strftime('%Y-%m-%d %H.%M.%S')} {type(config.network).__struct_config__.tag}"
+        folder.mkdir(parents=True, exist_ok=True)
+        path = _make_unique(folder, stem)
+    run = Run(path, RunFile(config, dataset, time.time()))
+    run.change()
+    return run
+
+
+def _make_unique(folder: Path, stem: str) -> Path:
+    number = 1
+    while True:
+        path = folder / (stem if number == 1 else f"{stem} {number}")
+        try:
+            path.mkdir()
+            return path
+        except FileExistsError:
+            number += 1
+
+
+def open_run(path: Path) -> Run:
+    """An existing run. Raises SegbenchError if the folder is none."""
+    if not (path / "run.json").exists():
+        raise SegbenchError(
+            f"{path} is not a run: it has no run.json.", "Choose a folder that `segbench train` or the window made."
+        )
+    try:
+        return Run(path, msgspec.json.decode((path / "run.json").read_bytes(), type=RunFile))
+    except (OSError, msgspec.DecodeError) as error:
+        raise SegbenchError(
+            f"The run {path} could not be read: {error}.", "Its run.json is damaged or from another version."
+        ) from error
+
+
+def find_runs(folder: Path) -> list[RunInfo]:
+    """Every readable run in a folder, newest first; what is no run is passed over."""
+    found = []
+    for path in folder.iterdir() if folder.is_dir() else ():
+        with contextlib.suppress(SegbenchError, OSError):
+            found.append(open_run(path).describe())
+    return sorted(found, key=lambda run: -run.started)
+
+
+def delete_run(path: Path) -> None:
+    """Removes a run's folder. Raises SegbenchError if it is none or is being trained, OSError if it cannot be removed."""
+    if open_run(path).is_training():
+        raise SegbenchError(f"The run {path.name} is being trained.", "Stop it first.")
+    shutil.rmtree(path)
+
+
+def _ends_whole(path: Path) -> bool:
+    with open(path, "rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(file: IO[bytes]) -> bool:
+        try:
+            file.seek(0)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+    def _unlock(file: IO[bytes]) -> None:
+        file.seek(0)
+        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
+
+else:
+    import fcntl
+
+    def _try_lock(file: IO[bytes]) -> bool:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
+    def _unlock(file: IO[bytes]) -> None:
+        fcntl.flock(file, fcntl.LOCK_UN)
