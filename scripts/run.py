@@ -22,7 +22,7 @@ from segbench import display
 from segbench.__main__ import COMMANDS
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments):  # no annotations: Python 2 must get as far as the sentence above, too
     setup_only = "--setup-only" in arguments
     arguments = [argument for argument in arguments if argument != "--setup-only"]
     window = not arguments or not (arguments[0] in COMMANDS or arguments[0].startswith("-"))
@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> int:
         return 0
     if window and not display.has_display():
         environment.give_up(display.NO_DISPLAY)
-    command = [str(python), "-m", "segbench", *arguments]
+    command = [str(python), "-m", "segbench"] + arguments  # noqa: RUF005
     if os.name == "nt":
         return subprocess.call(command)
     os.execv(python, command)
