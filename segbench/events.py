@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from segbench.errors import ErrorReport
-from segbench.records import Baselines, CheckpointInfo, DatasetInfo, Prediction, RunInfo, Scores
+from segbench.records import Baselines, CheckpointInfo, DatasetInfo, Prediction, Reading, RunInfo, Scores
 
 if TYPE_CHECKING:
     import numpy as np
@@ -272,6 +272,21 @@ class PageRequested:
     page: str
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class ExportRequested:
+    """The export dialog is to be shown with what the prediction panel shows now.
+
+    index: the present sample. selected: samples the user marked. reading: the panel's thresholds; None: the checkpoint's own.
+    colors: red, green, blue a class, as the panel shows them; () for the table's own. `dataset` is what the indices count in.
+    """
+
+    index: int
+    selected: tuple[int, ...]
+    reading: Reading | None
+    colors: tuple[tuple[int, int, int], ...]
+    dataset: Any
+
+
 @dataclass(frozen=True, slots=True)
 class LibrariesLoaded:
     """A heavy library has been imported in the background: "numpy", "pyqtgraph", "torch"."""
@@ -301,5 +316,6 @@ SessionFact = (
     | RunOpened
     | CheckpointOpened
     | PageRequested
+    | ExportRequested
 )
 Event = WorkEvent | JobFact | SessionFact
