@@ -37,15 +37,18 @@ class MaskLayer:
         self.first = first
         self._cached: QImage | None = None
         self._cached_at: tuple[object, ...] = ()
+        self._edges: Bytes | None = None  # the outlines at the camera last asked for
+        self._edges_at: tuple[object, ...] = ()
         self._level = indices, 0  # the index bytes at the last level asked for
 
     def compose(self, level: int, region: QRect | None, colors: Sequence[Color], visible: frozenset[int]) -> QImage:
         """The layer as a premultiplied image; every 2**level-th pixel of it, cut to `region` (in pixels of that level)."""
-        at = (level, region and region.getRect(), tuple(colors), visible)
+        cut = (region.x(), region.y(), region.width(), region.height()) if region is not None else None
+        at = (level, cut, tuple(colors), visible)
         if self._cached is None or at != self._cached_at:
             indices = self._at_level(level)
-            if region is not None:
-                x, y, width, height = region.getRect()
+            if cut is not None:
+                x, y, width, height = cut
                 indices = indices[y : y + height, x : x + width]
             self._cached = color_indices(indices, self.color_table(colors, visible))
             self._cached_at = at
@@ -60,13 +63,12 @@ class MaskLayer:
         visible: frozenset[int],
     ) -> QImage:
         """Outlines `width` pixels wide, inside the objects, sampled at these image rows and columns (one a screen pixel)."""
-        at = (rows.tobytes(), columns.tobytes(), width, tuple(colors), visible)
-        if self._cached is None or at != self._cached_at:
+        at = (rows.tobytes(), columns.tobytes(), width)
+        if self._edges is None or at != self._edges_at:
             sampled = np.take(np.take(self.indices, rows, axis=0), columns, axis=1)
-            edges = _outline_planes(sampled, width) if self.kind == "planes" else _outline_labels(sampled, width)
-            self._cached = color_indices(edges, self.color_table(colors, visible, outline=True))
-            self._cached_at = at
-        return self._cached
+            self._edges = _outline_planes(sampled, width) if self.kind == "planes" else _outline_labels(sampled, width)
+            self._edges_at = at
+        return color_indices(self._edges, self.color_table(colors, visible, outline=True))
 
     def color_table(self, colors: Sequence[Color], visible: frozenset[int], outline: bool = False) -> list[int]:
         """256 colours as Qt's unsigned ARGB; 0 is transparent."""
