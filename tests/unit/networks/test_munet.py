@@ -1,0 +1,50 @@
+"""mUnet has the lecture's shape, the reference's size, and its known defects, each on its own switch."""
+
+import pytest
+import torch
+
+from segbench.config import MUnetConfig
+from segbench.networks import build_network, count_parameters
+from segbench.networks.munet import MUnet
+
+
+@pytest.mark.parametrize(
+    ("depth", "total", "unused"), [(16, 6_999_109, 1_922_112), (8, 4_040_773, 1_035_072), (4, 2_561_605, 739_392)]
+)
+def test_that_parameters_and_dead_weight_are_the_references(depth: int, total: int, unused: int) -> None:
+    network = MUnet(5, depth=depth, head="lecture")
+    network(torch.rand(2, 3, 64, 64)).sum().backward()
+    assert count_parameters(network) == total
+    assert sum(p.numel() for p in network.parameters() if p.grad is None) == unused
+
+
+def test_that_the_lectures_head_reaches_only_even_rows_and_columns() -> None:
+    network = MUnet(5, depth=4, head="lecture").eval()
+    with torch.inference_mode():
+        outputs = network(torch.rand(1, 3, 64, 64) * 255)
+    is_bias = outputs[0] == network.conv_out.bias[:, None, None]
+    reached = torch.zeros(64, 64, dtype=torch.bool)
+    reached[::2, ::2] = True
+    assert is_bias[:, ~reached].all()
+    assert not is_bias[:, reached].any()
+
+
+def test_that_the_repaired_head_reaches_every_pixel() -> None:
+    network = MUnet(5, depth=4, head="repaired").eval()
+    with torch.inference_mode():
+        outputs = network(torch.rand(1, 3, 64, 64))
+    assert not (outputs[0] == network.conv_out.bias[:, None, None]).any()
+
+
+@pytest.mark.parametrize("size", [(64, 64), (61, 83), (8, 200), (1, 1), (33, 47)])
+def test_that_any_image_size_gives_an_output_of_that_size(size: tuple[int, int]) -> None:
+    network = build_network(MUnetConfig(depth=4), 3).eval()
+    with torch.inference_mode():
+        assert network(torch.rand(1, 3, *size)).shape == (1, 3, *size)
+
+
+def test_that_it_trains_without_skip_connections_where_the_reference_raises() -> None:
+    network = MUnet(2, depth=4, skip_connections=False)
+    network(torch.rand(2, 3, 32, 32)).sum().backward()
+    assert network.conv_in.weight.grad is not None
+    assert network.conv_in.weight.grad.abs().sum() > 0
