@@ -1,0 +1,93 @@
+"""A checkpoint comes back as it was saved, and a damaged one is refused in words."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from segbench.config import TrainConfig
+from segbench.errors import SegbenchError
+from segbench.formats.checkpoints import (
+    NETWORK,
+    Header,
+    Scaling,
+    read_checkpoint,
+    read_checkpoint_info,
+    save_checkpoint,
+)
+from segbench.records import ClassInfo, ClassTable
+
+HEADER = Header(
+    config=TrainConfig(),
+    classes=ClassTable((ClassInfo("a", (1, 2, 3)),), exclusive=False),
+    scaling=Scaling((1.0, 2.0, 3.0), (4.0, 5.0, 6.0)),
+    step=7,
+    epoch=1,
+    parameters=12,
+)
+
+
+def test_that_what_is_saved_comes_back(tmp_path: Path) -> None:
+    weights = {
+        "conv.weight": torch.randn(3, 2).t(),
+        "bn.count": torch.tensor(5),
+        "half": torch.ones(2, dtype=torch.bfloat16),
+    }
+    digest = save_checkpoint(tmp_path / "a" / "x.safetensors", HEADER, {NETWORK + n: t for n, t in weights.items()})
+    header, tensors = read_checkpoint(tmp_path / "a" / "x.safetensors")
+    assert header == HEADER
+    assert tensors.keys() == weights.keys()
+    assert all(torch.equal(tensors[n], weights[n]) for n in weights)
+    info = read_checkpoint_info(tmp_path / "a" / "x.safetensors")
+    assert (info.sha256, info.step, info.network, info.target) == (digest, 7, "munet", "planes")
+    assert [p.name for p in (tmp_path / "a").iterdir()] == ["x.safetensors"]
+
+
+def test_that_one_flipped_byte_of_the_weights_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "x.safetensors"
+    save_checkpoint(path, HEADER, {f"{NETWORK}w": torch.randn(100)})
+    data = bytearray(path.read_bytes())
+    data[-11] ^= 4
+    path.write_bytes(data)
+    with pytest.raises(SegbenchError, match="checksum"):
+        read_checkpoint(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x80\x02]", b"x" * 4000, b"\xff" * 16])
+def test_that_a_file_that_is_none_is_refused_in_one_sentence(tmp_path: Path, content: bytes) -> None:
+    for name in ("x.safetensors", "x.pt"):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(SegbenchError):
+            read_checkpoint_info(tmp_path / name)
+
+
+def test_that_a_cut_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.safetensors"
+    save_checkpoint(path, HEADER, {f"{NETWORK}w": torch.randn(100)})
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(SegbenchError):
+        read_checkpoint(path)
+
+
+def test_that_tensors_of_others_and_missing_files_are_told_apart(tmp_path: Path) -> None:
+    import safetensors.torch
+
+    safetensors.torch.save_file({"w": torch.ones(1)}, tmp_path / "y.safetensors")
+    with pytest.raises(SegbenchError, match="header"):
+        read_checkpoint_info(tmp_path / "y.safetensors")
+    with pytest.raises(SegbenchError, match="no checkpoint"):
+        read_checkpoint_info(tmp_path / "missing.safetensors")
+    with pytest.raises(SegbenchError, match="holds no checkpoint"):
+        read_checkpoint_info(tmp_path)
+
+
+def test_that_a_whole_pickled_model_is_told_what_to_do_instead(tmp_path: Path) -> None:
+    torch.save(torch.nn.Conv2d(3, 4, 3), tmp_path / "model.pt")
+    with pytest.raises(SegbenchError, match=r"state_dict\(\)"):
+        read_checkpoint_info(tmp_path / "model.pt")
+
+
+def test_that_a_state_dict_of_another_network_is_refused(tmp_path: Path) -> None:
+    torch.save(torch.nn.Conv2d(3, 4, 3).state_dict(), tmp_path / "model.pt")
+    with pytest.raises(SegbenchError, match="does not know"):
+        read_checkpoint_info(tmp_path / "model.pt")
