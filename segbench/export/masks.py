@@ -100,7 +100,7 @@ def mask_truth(sample: Sample, classes: ClassTable) -> MaskedSample:
         raise SegbenchError(
             f"The sample {sample.name} has no masks to export.", "Give a checkpoint to export what it predicts instead."
         )
-    labels = sample.masks if sample.masks.ndim == 2 else None
+    labels = sample.masks.astype(np.uint8, copy=False) if sample.masks.ndim == 2 else None
     return MaskedSample(
         index=sample.index, name=sample.name, split=sample.split, classes=classes, planes=planes,
         labels=labels, scores=None, scale="probability", image=sample.image, boxes=sample.boxes,
@@ -152,7 +152,7 @@ def _find_strongest(masked: MaskedSample) -> NDArray[np.uint8]:
         # 60 is sure of a rectangle (50) but says little about a star (250): compare shares of each class's value
         scores = scores / np.array(masked.classes.values, np.float32)[:, None, None]
     scores = np.where(masked.planes, scores, -np.inf)
-    labels = scores.argmax(axis=0).astype(np.uint8)
+    labels: NDArray[np.uint8] = scores.argmax(axis=0).astype(np.uint8)
     labels[~masked.planes.any(axis=0)] = IGNORE
     return labels
 

@@ -7,8 +7,8 @@ import string
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import NamedTuple
 
 from segbench.errors import SegbenchError
 
@@ -16,10 +16,11 @@ FIELDS = ("stem", "index", "split", "class")
 _IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".pnm")
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')  # Windows refuses these; they are no good anywhere
 _RESERVED = {"con", "prn", "aux", "nul", *(f"com{k}" for k in range(1, 10)), *(f"lpt{k}" for k in range(1, 10))}
-_LONGEST = 150  # characters of one sample's or class's name; file systems stop at 255 bytes for the whole
+_LONGEST = 100  # bytes of one sample's or class's name; file systems stop at 255 for the whole
 
 
-class Named(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Named:
     """What a sample is called by: its index over all splits, its name and its split."""
 
     index: int
@@ -89,7 +90,8 @@ def make_stem(name: str) -> str:
 
 def clean(text: str) -> str:
     """Text as part of a file name on any system; letters of every alphabet stay."""
-    safe = _FORBIDDEN.sub("_", unicodedata.normalize("NFC", text)).strip(". ")[:_LONGEST].strip(". ")
+    safe = _FORBIDDEN.sub("_", unicodedata.normalize("NFC", text)).strip(". ")
+    safe = safe.encode(errors="replace")[:_LONGEST].decode(errors="ignore").strip(". ")
     return f"_{safe}" if not safe or safe.lower().partition(".")[0] in _RESERVED else safe
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -16,7 +16,9 @@ from torch import nn
 from segbench.devices import choose_device, describe_device
 from segbench.errors import OutOfMemory, SegbenchError
 from segbench.events import SamplePredicted
-from segbench.formats.checkpoints import Checkpoint, load_checkpoint
+from segbench.formats.checkpoints import Scaling, find_checkpoint, read_checkpoint, read_checkpoint_info
+from segbench.inference.files import ImageFiles
+from segbench.networks import build_network
 from segbench.records import CheckpointInfo, Prediction, Reading, Sample
 from segbench.targets import build_target
 
@@ -40,17 +42,24 @@ class Predictor:
     changed. The result then depends on which images come together: `batch_size` is part of the result.
     """
 
-    def __init__(self, checkpoint: Checkpoint, device: torch.device, batch_statistics: bool = False) -> None:
-        self.info: CheckpointInfo = checkpoint.info
+    def __init__(
+        self,
+        info: CheckpointInfo,
+        network: nn.Module,
+        scaling: Scaling,
+        device: torch.device,
+        batch_statistics: bool = False,
+    ) -> None:
+        self.info = info
         self.device = device
         self.batch_statistics = batch_statistics
-        target = build_target(checkpoint.info.target, checkpoint.info.classes)
+        target = build_target(info.target, info.classes)
         self.reading: Reading = target.reading
         self.scale = target.scale
         self._target = target
-        self._network: nn.Module = checkpoint.network.to(device).eval()
-        self._mean = torch.tensor(checkpoint.scaling.mean, device=device).view(1, 3, 1, 1)
-        self._deviation = torch.tensor(checkpoint.scaling.deviation, device=device).view(1, 3, 1, 1)
+        self._network = network.to(device).eval()
+        self._mean = torch.tensor(scaling.mean, device=device).view(1, 3, 1, 1)
+        self._deviation = torch.tensor(scaling.deviation, device=device).view(1, 3, 1, 1)
 
     @property
     def device_text(self) -> str:
@@ -187,7 +196,17 @@ def load_predictor(path: Path, device: str = "auto", batch_statistics: bool = Fa
     device: "auto", "cpu", "cuda" or "mps". Raises SegbenchError if there is no checkpoint there or the device is missing.
     """
     chosen = choose_device(device)
-    return Predictor(load_checkpoint(Path(path), chosen), chosen, batch_statistics)
+    file = find_checkpoint(Path(path))
+    header, weights = read_checkpoint(file)
+    network = build_network(header.config.network, len(header.classes))
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise SegbenchError(
+            f"The weights in {file} do not fit the network that its header names.",
+            "It was changed, or written by another version of segbench; use another checkpoint.",
+        ) from error
+    return Predictor(read_checkpoint_info(file), network, header.scaling, chosen, batch_statistics)
 
 
 def predict(
@@ -195,6 +214,14 @@ def predict(
 ) -> Generator[SamplePredicted, None, None]:
     """Predicts the samples `indices` of a dataset, in that order, `batch_size` at a time."""
     yield from predictor.predict_samples(dataset, indices, batch_size)
+
+
+def predict_files(
+    predictor: Predictor, paths: Sequence[Path], batch_size: int = 8
+) -> Generator[SamplePredicted, None, None]:
+    """Predicts picture files in the order given; sample k is paths[k]. Raises SegbenchError naming a file that cannot be read."""
+    files = ImageFiles(paths)
+    yield from predictor.predict_samples(files, range(len(files)), batch_size)
 
 
 def _group_by_size(images: Sequence[NDArray[np.uint8]]) -> Iterator[list[NDArray[np.uint8]]]:

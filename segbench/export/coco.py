@@ -1,0 +1,143 @@
+"""Format "coco": one JSON file with run-length encoded masks (column-major, compressed strings), as COCO's API reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from segbench import __version__
+from segbench.errors import SegbenchError
+from segbench.export.masks import Exporter, MaskedSample, find_boxes
+from segbench.export.options import ExportOptions
+from segbench.export.pictures import paint_outlines
+from segbench.formats.files import write_atomically
+from segbench.records import Box, ClassTable
+
+
+def count_runs(plane: NDArray[np.bool_]) -> list[int]:
+    """Lengths of the runs of a bool (H, W) plane read column by column, beginning with a run of zeros (which may be 0 long)."""
+    flat = plane.ravel(order="F")
+    edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    bounds = np.concatenate(([0], edges, [flat.size]))
+    runs: list[int] = np.diff(bounds).tolist()
+    return [0, *runs] if flat.size and flat[0] else runs
+
+
+def pack_runs(runs: list[int]) -> str:
+    """COCO's compressed string: from the fourth run on the difference to the run two before, five bits a character plus a
+    continuation bit, shifted by 48 into printable ASCII."""
+    text = bytearray()
+    for place, run in enumerate(runs):
+        left = run - runs[place - 2] if place > 2 else run
+        while True:
+            bits = left & 0x1F
+            left >>= 5
+            more = left != (-1 if bits & 0x10 else 0)
+            text.append((bits | 0x20 if more else bits) + 48)
+            if not more:
+                break
+    return text.decode("ascii")
+
+
+def unpack_runs(text: str) -> list[int]:
+    """The runs of a compressed string. Raises SegbenchError if it is cut short or holds other characters."""
+    runs: list[int] = []
+    value = shift = 0
+    for character in text.encode("ascii", "replace"):
+        bits = character - 48
+        if not 0 <= bits < 64:
+            raise SegbenchError(f"The run lengths {text[:20]!r} are not COCO's.", "The annotation file is damaged.")
+        value |= (bits & 0x1F) << shift
+        shift += 5
+        if not bits & 0x20:
+            if bits & 0x10:
+                value -= 1 << shift
+            runs.append(value + runs[-2] if len(runs) > 2 else value)
+            value = shift = 0
+    if shift:
+        raise SegbenchError(f"The run lengths {text[:20]!r} are cut short.", "The annotation file is damaged.")
+    return runs
+
+
+def _find_objects(masked: MaskedSample, options: ExportOptions) -> Iterator[tuple[int, Box, NDArray[np.bool_]]]:
+    """(class index, box, bool plane of the whole image) an annotation; a background class has none."""
+    for k, plane in enumerate(masked.planes):
+        if k == masked.classes.background or not plane.any():
+            continue
+        if options.instances == "class":
+            rows, columns = np.flatnonzero(plane.any(axis=1)), np.flatnonzero(plane.any(axis=0))
+            yield k, (int(columns[0]), int(rows[0]), int(columns[-1]), int(rows[-1])), plane
+            continue
+        for box, part in find_boxes(plane):
+            whole = np.zeros_like(plane)
+            whole[box[1] : box[3] + 1, box[0] : box[2] + 1] = part
+            yield k, box, whole
+
+
+def _annotate(masked: MaskedSample, options: ExportOptions, first: int) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    height, width = masked.size
+    for k, (left, top, right, bottom), plane in _find_objects(masked, options):
+        annotation: dict[str, Any] = {
+            "id": first + len(found),
+            "image_id": masked.index,
+            "category_id": k + 1,
+            "bbox": [left, top, right - left + 1, bottom - top + 1],
+            "area": int(np.count_nonzero(plane)),
+            "segmentation": {"size": [height, width], "counts": pack_runs(count_runs(plane))},
+            "iscrowd": 0,
+        }
+        if masked.scores is not None and masked.scale == "probability":
+            annotation["score"] = round(float(masked.scores[k][plane].mean(dtype=np.float64)), 4)
+        found.append(annotation)
+    return found
+
+
+def _collect(
+    samples: Iterable[MaskedSample], path: Path, classes: ClassTable, total: int, options: ExportOptions
+) -> Generator[MaskedSample, None, None]:
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    last = None
+    for masked in samples:
+        if last is not None:
+            yield last
+        height, width = masked.size
+        images.append({"id": masked.index, "file_name": masked.name, "height": height, "width": width})
+        annotations += _annotate(masked, options, len(annotations) + 1)
+        last = masked
+    categories = [
+        {"id": k + 1, "name": c.name, "supercategory": "", "color": list(c.color)}
+        for k, c in enumerate(classes.classes)
+        if k != classes.background
+    ]
+    info = {"description": f"{total} images, exported by segbench {__version__}", "version": "1.0"}
+    document = {"info": info, "images": images, "annotations": annotations, "categories": categories}
+    write_atomically(path, msgspec.json.encode(document))
+    if last is not None:  # the last sample is reported when the file stands
+        yield last
+
+
+def _show(masked: MaskedSample, options: ExportOptions) -> list[NDArray[np.uint8]]:
+    image = masked.image if masked.image is not None else np.zeros((*masked.size, 3), np.uint8)
+    picture = paint_outlines(image, masked.planes, masked.classes.colors)
+    for k, (left, top, right, bottom), _ in _find_objects(masked, options):
+        color = masked.classes.colors[k]
+        picture[[top, bottom], left : right + 1] = color
+        picture[top : bottom + 1, [left, right]] = color
+    return [picture]
+
+
+EXPORTER = Exporter(
+    title="COCO JSON",
+    about="One JSON file for all samples: an annotation for each connected object (or each class) as run lengths.",
+    ending=".json",
+    pattern="annotations",
+    show=_show,
+    collect=_collect,
+)

@@ -1,0 +1,290 @@
+"""export: masks of a dataset's samples, predicted or true, to files; preview: what they would look like. Formats know the bytes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Generator, Iterator, Sequence
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segbench.errors import SegbenchError
+from segbench.events import FileExported, SamplePredicted
+from segbench.export import EXPORTERS
+from segbench.export.manifest import Account, FileEntry, write_class_maps, write_manifest
+from segbench.export.masks import Exporter, MaskedSample, mask_prediction, mask_truth
+from segbench.export.naming import Named, check_pattern, clean, plan_names
+from segbench.export.options import ExportOptions, check_options
+from segbench.formats.files import write_atomically
+from segbench.records import CheckpointInfo, ClassTable, DatasetInfo, Prediction, Reading, Sample
+
+
+class Source(Protocol):
+    """Where samples come from: a Dataset, or inference.ImageFiles."""
+
+    @property
+    def info(self) -> DatasetInfo: ...
+    def __len__(self) -> int: ...
+    def name(self, index: int) -> str: ...
+    def split_of(self, index: int) -> str: ...
+    def read(self, index: int) -> Sample: ...
+
+
+class Scorer(Protocol):
+    """What predicts samples; inference.Predictor is one."""
+
+    @property
+    def info(self) -> CheckpointInfo: ...
+    @property
+    def reading(self) -> Reading: ...
+    @property
+    def batch_statistics(self) -> bool: ...
+    def predict_samples(
+        self, samples: Source, indices: Sequence[int], batch_size: int
+    ) -> Generator[SamplePredicted, None, None]: ...
+
+
+def find_exporter(name: str) -> Exporter:
+    """The format of that name. Raises SegbenchError listing those there are."""
+    if name not in EXPORTERS:
+        raise SegbenchError(f"There is no export format {name!r}.", f"Choose one of: {', '.join(EXPORTERS)}.")
+    return EXPORTERS[name]
+
+
+def export(
+    name: str,
+    predictor: Scorer | None,
+    dataset: Source,
+    indices: Sequence[int],
+    out: Path,
+    options: ExportOptions | None = None,
+    batch_size: int = 8,
+) -> Generator[FileExported, None, Path]:
+    """Writes the masks of the samples `indices` into the folder `out` in the format `name` (see EXPORTERS).
+
+    predictor: what it predicts is written; None writes the dataset's own masks. One FileExported a sample, in the order of
+    `indices`; returns the path of manifest.json. Beside the files stand classes.txt and classes.json. Everything that can be
+    refused (a name pattern that maps two samples to one file, files that stand already, a dataset without masks) is refused
+    with a SegbenchError before anything is written. Each file is written whole or not at all; closed early (cancel) or
+    broken off by an error, the manifest says so and lists the files that stand.
+    """
+    options = options or ExportOptions()
+    exporter, classes = _check(name, predictor, dataset, indices, options)
+    names = plan_files(name, dataset, classes, indices, options)
+    out = Path(out)
+    kept = _find_standing(exporter, out, names, options)
+    account = Account(hidden=[0] * len(classes))
+    reading = None if predictor is None else options.reading or predictor.reading
+
+    def close_account(state: Literal["complete", "cancelled", "failed"]) -> Path:
+        return write_manifest(
+            out, state, name, exporter, options, classes, dataset.info, indices, account,
+            checkpoint=None if predictor is None else predictor.info, reading=reading,
+            batch_statistics=predictor is not None and predictor.batch_statistics, batch_size=batch_size,
+        )  # fmt: skip
+
+    def read_masks_of(wanted: Sequence[int]) -> Iterator[MaskedSample]:
+        return _read(predictor, dataset, wanted, classes, options, exporter, batch_size)
+
+    out.mkdir(parents=True, exist_ok=True)
+    write_class_maps(out, name, classes)
+    work = (
+        _write_each(exporter, read_masks_of, dataset, indices, names, out, options, classes, account, kept)
+        if exporter.collect is None
+        else _write_one(exporter, read_masks_of, indices, out / names[0][0], options, classes, account)
+    )
+    try:
+        yield from work
+    except GeneratorExit:
+        close_account("cancelled")
+        raise
+    except BaseException:
+        # The disk that broke the export may refuse the manifest, too; the first error is the one to tell
+        with contextlib.suppress(OSError):
+            close_account("failed")
+        raise
+    return close_account("complete")
+
+
+def plan_files(
+    name: str, dataset: Source, classes: ClassTable, indices: Sequence[int], options: ExportOptions
+) -> list[tuple[str, ...]]:
+    """The files of each sample, relative to the output folder; of a format that makes one file for all, that one alone.
+
+    Raises SegbenchError when the pattern is not right or maps two samples to one file.
+    """
+    exporter = find_exporter(name)
+    pattern = options.pattern or exporter.pattern
+    if exporter.collect is not None:
+        check_pattern(pattern, ("split",))
+        splits = {dataset.split_of(index) for index in indices}
+        split = splits.pop() if len(splits) == 1 else "all"
+        return [(pattern.format(split=clean(split)) + exporter.ending,)]
+    samples = [Named(index, dataset.name(index), dataset.split_of(index)) for index in indices]
+    return plan_names(pattern, samples, classes.names if exporter.per_class else None, exporter.ending)
+
+
+def preview(
+    name: str,
+    sample: Sample,
+    prediction: Prediction | None,
+    classes: ClassTable,
+    options: ExportOptions | None = None,
+) -> list[tuple[str, NDArray[np.uint8]]]:
+    """What the export of one sample would look like: (file name, uint8 (H, W) grey or (H, W, 3) RGB) a file. Writes nothing.
+
+    prediction None shows the sample's own masks. Raises SegbenchError as `export` does.
+    """
+    options = options or ExportOptions()
+    check_options(options)
+    exporter = find_exporter(name)
+    if prediction is None:
+        masked = mask_truth(sample, classes)
+    else:
+        masked = mask_prediction(prediction, classes, sample.split, options.reading, sample.image)
+    pictures = exporter.show(masked, options)
+    pattern = options.pattern or exporter.pattern
+    if exporter.collect is not None:
+        check_pattern(pattern, ("split",))
+        return [(pattern.format(split=clean(sample.split)) + exporter.ending, picture) for picture in pictures]
+    named = [Named(sample.index, sample.name, sample.split)]
+    (names,) = plan_names(pattern, named, classes.names if exporter.per_class else None, exporter.ending)
+    return list(zip(names, pictures, strict=True))
+
+
+def _check(
+    name: str, predictor: Scorer | None, dataset: Source, indices: Sequence[int], options: ExportOptions
+) -> tuple[Exporter, ClassTable]:
+    """The format and the class table the masks follow: the checkpoint's, or the dataset's own."""
+    check_options(options)
+    exporter = find_exporter(name)
+    if not len(indices):
+        raise SegbenchError("There are no samples to export.", "Choose a split or some samples.")
+    bad = next((index for index in indices if not 0 <= index < len(dataset)), None)
+    if bad is not None:
+        raise SegbenchError(
+            f"The dataset {dataset.info.name} has no sample {bad}.", f"Its samples are 0 to {len(dataset) - 1}."
+        )
+    classes = predictor.info.classes if predictor is not None else dataset.info.classes
+    if classes is None:
+        raise SegbenchError(
+            f"The dataset {dataset.info.name} has images only, so it has no masks to export.",
+            "Give a checkpoint to export what it predicts instead.",
+        )
+    if options.reading is not None and len(options.reading.windows) != len(classes):
+        raise SegbenchError(
+            f"{len(options.reading.windows)} thresholds do not fit {len(classes)} classes.", "Give one for each class."
+        )
+    if predictor is None and options.reading is not None:
+        raise SegbenchError(
+            "Thresholds do not apply to a dataset's own masks.", "Leave them out, or give a checkpoint."
+        )
+    if predictor is None and exporter.flattens and options.flattening == "score":
+        raise SegbenchError(
+            "The order of flattening 'score' needs a network's scores, and a dataset's own masks have none.",
+            "Choose table, reverse or smallest.",
+        )
+    return exporter, classes
+
+
+def _find_standing(exporter: Exporter, out: Path, names: list[tuple[str, ...]], options: ExportOptions) -> set[str]:
+    """The files of this export that stand already and stay. Raises SegbenchError where there are some and the policy is to refuse."""
+    if out.exists() and not out.is_dir():
+        raise SegbenchError(f"{out} is a file, and an export needs a folder.", "Name another output folder.")
+    if options.overwrite == "replace" or not out.exists():
+        return set()
+    standing = {name for of_sample in names for name in of_sample if (out / name).exists()}
+    if options.overwrite == "skip" and exporter.collect is None:
+        return standing
+    if standing:
+        raise SegbenchError(
+            f"{len(standing):,} of the files to write stand in {out} already, such as {min(standing)}.",
+            "Choose an empty folder, or allow to replace them"
+            + (", or to write the missing ones only." if exporter.collect is None else "."),
+        )
+    return set()
+
+
+def _read(
+    predictor: Scorer | None,
+    dataset: Source,
+    indices: Sequence[int],
+    classes: ClassTable,
+    options: ExportOptions,
+    exporter: Exporter,
+    batch_size: int,
+) -> Iterator[MaskedSample]:
+    """The masks of samples, one after the other."""
+    if predictor is None:
+        for index in indices:
+            yield mask_truth(dataset.read(index), classes)
+        return
+    predicting = predictor.predict_samples(dataset, indices, batch_size)
+    try:
+        for event in predicting:
+            prediction = event.prediction
+            image = dataset.read(prediction.index).image if exporter.needs_image else None
+            yield mask_prediction(prediction, classes, dataset.split_of(prediction.index), options.reading, image)
+    finally:
+        predicting.close()
+
+
+def _write_each(
+    exporter: Exporter,
+    read: Callable[[Sequence[int]], Iterator[MaskedSample]],
+    dataset: Source,
+    indices: Sequence[int],
+    names: list[tuple[str, ...]],
+    out: Path,
+    options: ExportOptions,
+    classes: ClassTable,
+    account: Account,
+    kept: set[str],
+) -> Generator[FileExported, None, None]:
+    """A file or more for each sample; samples whose files all stand already are not even predicted."""
+    assert exporter.encode is not None
+    planned = dict(zip(indices, names, strict=True))
+    whole = {index for index, of_sample in planned.items() if kept.issuperset(of_sample)}
+    for index in indices:
+        if index in whole:
+            account.samples += 1
+            for file_name in planned[index]:
+                account.add(FileEntry(file_name, index, dataset.name(index), kept=True))
+            yield FileExported(index, tuple(str(out / n) for n in planned[index]), 0, account.samples, len(indices))
+    for masked in read([index for index in indices if index not in whole]):
+        hidden = 0
+        for file_name, encoded in zip(planned[masked.index], exporter.encode(masked, options), strict=True):
+            if file_name in kept:
+                account.add(FileEntry(file_name, masked.index, masked.name, kept=True))
+                continue
+            write_atomically(out / file_name, encoded.data)
+            hidden += sum(encoded.hidden)
+            word = None if encoded.class_index is None else classes.names[encoded.class_index]
+            account.add(FileEntry(file_name, masked.index, masked.name, word, encoded.hidden))
+        account.samples += 1
+        paths = tuple(str(out / file_name) for file_name in planned[masked.index])
+        yield FileExported(masked.index, paths, hidden, account.samples, len(indices))
+
+
+def _write_one(
+    exporter: Exporter,
+    read: Callable[[Sequence[int]], Iterator[MaskedSample]],
+    indices: Sequence[int],
+    path: Path,
+    options: ExportOptions,
+    classes: ClassTable,
+    account: Account,
+) -> Generator[FileExported, None, None]:
+    """One file for all samples: it stands when the last one is reported, and before that there is nothing."""
+    assert exporter.collect is not None
+    collecting = exporter.collect(read(indices), path, classes, len(indices), options)
+    try:
+        for masked in collecting:
+            account.samples += 1
+            yield FileExported(masked.index, (str(path),), 0, account.samples, len(indices))
+    finally:
+        collecting.close()
+        if path.exists():
+            account.files.append(FileEntry(path.name, None, ""))
