@@ -40,11 +40,11 @@ def find_python() -> Path:
     return VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def prepare(extras: Iterable[str], *, qt: bool = False, also: Sequence[str] = ()) -> Path:
+def prepare(extras: Iterable[str], *, also: Sequence[str] = ()) -> Path:
     """Makes sure that segbench with these extras is installed in the environment; returns its interpreter.
 
-    qt: also looks after the system libraries and the font that Qt needs. also: packages wanted without their
-    dependencies; one that cannot be had is left out. Ends the program with a sentence if it cannot be done.
+    also: packages wanted without their dependencies; one that cannot be had is left out. Ends the program with a
+    sentence if it cannot be done.
     """
     begun = time.monotonic()
     key, done = _fingerprint(), _read_stamp()
@@ -68,29 +68,29 @@ def prepare(extras: Iterable[str], *, qt: bool = False, also: Sequence[str] = ()
     if changed or missing:
         STAMP.write_text(json.dumps({"key": key, "extras": wanted, "also": tried}, indent=1), encoding="utf-8")
         say(f"The environment {VENV} is ready ({time.monotonic() - begun:.0f} s)")
-    if qt:
-        install_libraries()
     return find_python()
 
 
-def install_libraries() -> None:
-    """Installs what Qt misses on this system where that is allowed, else prints the command that does."""
+def install_libraries() -> bool:
+    """Installs what Qt misses on this system where that is allowed, else prints the command that does. True: nothing is missing."""
     if not sys.platform.startswith("linux"):
-        return
+        return True
     libraries = display.find_missing_libraries(_find_pyside())
     packages = display.find_packages(libraries) + ([] if display.has_fonts() else [display.FONT_PACKAGE])
     unknown = [name for name in libraries if not display.find_packages([name])]
     if not packages and not unknown:
-        return
+        return True
     if libraries:
         say(f"Qt misses {len(libraries)} system libraries: {', '.join(libraries)}")
     if not display.has_fonts():
         say("There is no font on this system")
-    if packages and not install_packages(packages):
-        say("Please install them yourself, then start again:")
-        say(f"    {display.write_apt_command(packages)}")
+    done = not packages or install_packages(packages)
+    if not done:
+        say("Please install them with this command, or with what your system has in its place:")
+        print(f"    {display.write_apt_command(packages)}", flush=True)
     if unknown:
         say(f"No package is known for {', '.join(unknown)}; ask your system's package search for it")
+    return done and not unknown
 
 
 def install_packages(packages: Sequence[str]) -> bool:

@@ -26,12 +26,16 @@ def main(arguments):  # no annotations: Python 2 must get as far as the sentence
     setup_only = "--setup-only" in arguments
     arguments = [argument for argument in arguments if argument != "--setup-only"]
     window = not arguments or not (arguments[0] in COMMANDS or arguments[0].startswith("-"))
-    python = environment.prepare(["gui"], qt=window or setup_only)
+    python = environment.prepare(["gui"])
+    complete = environment.install_libraries() if window or setup_only else True
     if setup_only:
-        environment.say("Ready. Start segbench with: python scripts/run.py")
-        return 0
+        if complete:
+            environment.say("Ready. Start segbench with: python scripts/run.py")
+        return 0 if complete else 1
     if window and not display.has_display():
         environment.give_up(display.NO_DISPLAY)
+    if not complete and not os.environ.get("WAYLAND_DISPLAY"):  # on Wayland Qt may do without X11's libraries
+        environment.give_up("Without them the window cannot open.")
     command = [str(python), "-m", "segbench"] + arguments  # noqa: RUF005
     if os.name == "nt":
         return subprocess.call(command)

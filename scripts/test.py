@@ -16,7 +16,8 @@ import environment
 def main(arguments: list[str]) -> int:
     quick = "--quick" in arguments
     arguments = [argument for argument in arguments if argument != "--quick"]
-    python = environment.prepare(["gui", "test"], qt=True, also=["dlstudio"])
+    python = environment.prepare(["gui", "test"], also=["dlstudio"])
+    environment.install_libraries()
     settings = os.environ.copy()
     settings.setdefault("QT_QPA_PLATFORM", "offscreen")
     command = [str(python), "-m", "pytest", *(["-m", "not heavy"] if quick else []), *arguments]
