@@ -150,7 +150,7 @@ class RunningMean:
         steps = np.arange(_BLOCK)
         distance = steps[:, None] - steps[None, :]
         self._kernel: Floats = np.where(distance >= 0, (1 - self.weight) * self.weight ** np.maximum(distance, 0), 0.0)
-        self._fade: Floats = self.weight ** (steps + 1.0)
+        self._fade: Floats = np.power(self.weight, steps + 1.0)
 
     def extend(self, y: Floats) -> Floats:
         """Takes float64 (n,) more values, gives their running means (n,)."""
@@ -185,7 +185,7 @@ class RunningMean:
         missing = ~np.isfinite(y)
         if missing.any():
             place = np.maximum.accumulate(np.where(missing, -1, np.arange(len(y))))
-            y = np.where(place >= 0, y[np.maximum(place, 0)], self._latest).astype(np.float64)
+            y = np.asarray(np.where(place >= 0, y[np.maximum(place, 0)], self._latest), np.float64)
         if len(y):
             self._latest = float(y[-1])
         return y
@@ -203,6 +203,10 @@ class SmoothedSeries:
         self.smooth = Series()
         self._smoothing, self._total = smoothing, total
         self._mean = self._build_mean()
+
+    @property
+    def smoothing(self) -> float:
+        return self._smoothing
 
     @property
     def weight(self) -> float:
