@@ -1,0 +1,279 @@
+"""Folders of pictures: images with index masks, CamVid's layouts, planes in a folder a class, images alone.
+
+Layouts, with images | imgs | image and masks | labels | annotations | gt for the two folder names, and train | val | test with their
+usual spellings for SPLIT:
+
+    ROOT/SPLIT/images  ROOT/SPLIT/masks          ROOT/images[/SPLIT]  ROOT/masks[/SPLIT]
+    ROOT/SPLIT  ROOT/SPLITannot (SegNet)         .../masks/CLASS/STEM.png (planes)
+    ROOT (images alone, one level of subfolders)
+
+Nothing is read at opening but names, a class file, and a few masks where no class file tells the classes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from segbench.errors import SegbenchError
+from segbench.events import Progressed
+from segbench.formats.classes import (
+    Color,
+    IndexTable,
+    Naming,
+    build_index_table,
+    build_plane_table,
+    find_class_file,
+    is_camvid,
+    load_palette,
+    read_class_file,
+)
+from segbench.formats.images import WHITE_LEVEL_FILES, WhiteLevel
+from segbench.formats.masks import MaskProbe, MaskRule, build_rule, probe_masks
+from segbench.formats.sources import (
+    FileLookup,
+    FileSource,
+    FoundDataset,
+    LabelFiles,
+    Listing,
+    PlaneFiles,
+    Source,
+    list_folder,
+    natural_key,
+)
+from segbench.records import IGNORE, ClassTable
+
+SPLITS = {
+    "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test", "testing": "test",
+}  # fmt: skip
+SPLIT_ORDER = ("train", "val", "test")
+_IMAGE_FOLDERS = ("images", "imgs", "image", "img")
+_MASK_FOLDERS = ("masks", "mask", "labels", "label", "annotations", "annotation", "gt", "groundtruth")
+_MASK_ENDINGS = ("annot", "_labels", "_masks", "_mask", "_annot", "_annotations", "_gt", "masks", "labels")
+_FEW, _MANY = 4, 64  # masks looked at when the classes are known, and when they are not
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """The images of one split and where their masks are, if anywhere."""
+
+    split: str
+    images: Listing
+    masks: Listing | None
+
+
+def open_folder(path: Path) -> Generator[Progressed, None, FoundDataset | None]:
+    """Lists a folder in one of the layouts above; None if it holds no picture.
+
+    Raises SegbenchError where a layout is there but cannot be used: masks that match no image, colours that mean nothing.
+    """
+    root = list_folder(path)
+    yield Progressed("listing", len(root.images), 0)
+    pairs = sorted(
+        (pair for pair in _find_pairs(path, root) if pair.images.images),
+        key=lambda pair: SPLIT_ORDER.index(pair.split) if pair.split in SPLIT_ORDER else len(SPLIT_ORDER),
+    )
+    if not pairs or (root.images and not any(pair.masks for pair in pairs)):
+        pairs = yield from _find_images(root)
+        if not pairs:
+            return None
+    yield Progressed("listing", sum(len(pair.images.images) for pair in pairs), 0)
+    first = pairs[0].images
+    white = WhiteLevel([os.path.join(first.path, name) for name in first.images[:WHITE_LEVEL_FILES]])
+    if any(pair.masks and pair.masks.images for pair in pairs):
+        return (yield from _open_labels(path, pairs, white))
+    if any(pair.masks and pair.masks.folders for pair in pairs):
+        return _open_planes(path, pairs, white)
+    sources: dict[str, Source] = {p.split: FileSource(p.images.path, p.images.images, white) for p in pairs}
+    return FoundDataset("images", None, sources)
+
+
+def _find_pairs(path: Path, root: Listing) -> list[_Pair]:
+    own_split = SPLITS.get(path.name.lower(), "all")
+    images, masks = root.child(_IMAGE_FOLDERS), root.child(_MASK_FOLDERS)
+    if images is not None:
+        image_list, mask_list = list_folder(images), list_folder(masks) if masks else None
+        if image_list.images:
+            return [_Pair(own_split, image_list, mask_list)]
+        return [
+            _Pair(SPLITS[name], list_folder(os.path.join(images, folder)), _list_child(mask_list, name))
+            for name, folder in image_list.folders.items()
+            if name in SPLITS
+        ]
+    pairs = []
+    for name, folder in root.folders.items():
+        if name not in SPLITS:
+            continue
+        inside = list_folder(os.path.join(root.path, folder))
+        images, masks = inside.child(_IMAGE_FOLDERS), inside.child(_MASK_FOLDERS)
+        if images is not None:
+            pairs.append(_Pair(SPLITS[name], list_folder(images), list_folder(masks) if masks else None))
+        elif inside.images:
+            beside = root.child(name + ending for ending in _MASK_ENDINGS)
+            pairs.append(_Pair(SPLITS[name], inside, list_folder(beside) if beside else None))
+    return pairs
+
+
+def _list_child(listing: Listing | None, name: str) -> Listing | None:
+    child = listing.child([name]) if listing else None
+    return list_folder(child) if child else None
+
+
+def _find_images(root: Listing) -> Generator[Progressed, None, list[_Pair]]:
+    """Pictures of a folder and its subfolders as one split, "all"."""
+    files = list(root.images)
+    for folder in root.folders.values():
+        try:
+            inside = list_folder(os.path.join(root.path, folder))
+        except SegbenchError:
+            continue  # a subfolder that may not be listed hides only itself
+        files += [os.path.join(folder, name) for name in inside.images]
+        yield Progressed("listing", len(files), 0)
+    return [_Pair("all", Listing(root.path, {}, files), None)] if files else []
+
+
+# Index masks -----------------------------------------------------------------------------------------------------------
+
+
+def _open_labels(path: Path, pairs: list[_Pair], white: WhiteLevel) -> Generator[Progressed, None, FoundDataset]:
+    lookups = {pair.split: FileLookup(pair.masks) for pair in pairs if pair.masks and pair.masks.images}
+    _check_names(pairs, lookups)
+    class_file = find_class_file(_class_folders(path, pairs))
+    naming = read_class_file(class_file) if class_file else None
+    chosen = [
+        mask for files in lookups.values() for mask in files.sample((_FEW if naming else _MANY) // len(lookups) or 1)
+    ]
+    probe = yield from probe_masks(chosen)
+    index_table, rule = _find_rule(str(class_file or path), naming, probe, segnet=_is_segnet(pairs))
+    sources: dict[str, Source] = {
+        pair.split: FileSource(
+            pair.images.path,
+            pair.images.images,
+            white,
+            index_table.table,
+            LabelFiles(lookups[pair.split], rule) if pair.split in lookups else None,
+        )
+        for pair in pairs
+    }
+    format = "camvid" if is_camvid(index_table.table.names) else "folders"
+    return FoundDataset(format, index_table.table, sources)
+
+
+def _class_folders(path: Path, pairs: list[_Pair]) -> list[Path]:
+    """Where a class file may stand: the root, beside the images, with the masks, and above a split that was opened alone."""
+    folders = [path]
+    for pair in pairs:
+        folders.append(Path(pair.images.path).parent)
+        folders += [Path(pair.masks.path), Path(pair.masks.path).parent] if pair.masks else []
+    inside = [folder for folder in dict.fromkeys(folders) if folder.is_relative_to(path)]
+    return [*inside, path.parent] if path.name.lower() in SPLITS else inside
+
+
+def _check_names(pairs: list[_Pair], lookups: dict[str, FileLookup]) -> None:
+    """Raises SegbenchError for a split none of whose images has a mask of its name."""
+    for pair in pairs:
+        files = lookups.get(pair.split)
+        if files and not any(files.find(os.path.splitext(name)[0]) for name in pair.images.images):
+            raise SegbenchError(
+                f"No mask in {files.folder} has the name of an image in {pair.images.path}.",
+                f"Name the mask of {pair.images.images[0]} {os.path.splitext(pair.images.images[0])[0]}.png, or with _mask, _L or _gt "
+                "before the dot.",
+            )
+
+
+def _is_segnet(pairs: list[_Pair]) -> bool:
+    return all(pair.masks is None or pair.masks.path.lower().endswith("annot") for pair in pairs)
+
+
+def _find_rule(where: str, naming: Naming | None, probe: MaskProbe, segnet: bool) -> tuple[IndexTable, MaskRule]:
+    """What the masks' values mean, from the class file if there is one, else from what some masks hold."""
+    values = {0, *probe.indices}
+    binary = values == {0, 255}
+    if naming is None:
+        naming = _guess_naming(where, probe, binary, segnet)
+    elif len(naming.names) == 1 and not probe.colors and (values == {0, 1} or binary):
+        naming = Naming(("background", *naming.names), (None, *naming.colors))
+    index_table = build_index_table(naming, where)
+    colors: Sequence[Color | None] = naming.colors
+    if probe.colors and not any(colors):
+        colors = _guess_colors(where, index_table, probe)
+    return index_table, build_rule(index_table, colors, binary and len(index_table.labels) == 2)
+
+
+def _guess_naming(where: str, probe: MaskProbe, binary: bool, segnet: bool) -> Naming:
+    """Classes of masks that come without a class file."""
+    if probe.colors:
+        if len(probe.colors) > IGNORE:
+            raise SegbenchError(
+                f"The masks of {where} hold {len(probe.colors)} colours, and nothing tells which class a colour means.",
+                "Add a classes.txt with a class a line and its colour behind the name, like: road 128 64 128.",
+            )
+        colors = sorted(probe.colors)
+        return Naming(_number_classes(colors), tuple(colors))
+    if binary:
+        return Naming(("background", "object"), (None, None))
+    camvid = load_palette("camvid")
+    seen = probe.indices - {IGNORE}
+    if segnet and seen and max(seen) <= len(camvid.names):
+        return Naming(camvid.names, camvid.colors)
+    count = max((int(v) for v in seen if 0 <= v < IGNORE), default=0) + 1
+    # A short palette was made for its classes; a full one of 256 tells nothing about how many there are
+    if count <= len(probe.palette) < 200:
+        count = len(probe.palette)
+    if not probe.palette:
+        return Naming(tuple(f"class {k}" for k in range(count)), (None,) * count)
+    return Naming(_number_classes(probe.palette[:count]), probe.palette[:count])
+
+
+def _number_classes(colors: Sequence[Color]) -> tuple[str, ...]:
+    """class 0, class 1 ...; a black first one is the background."""
+    first = "background" if colors[0] == (0, 0, 0) else "class 0"
+    return (first, *(f"class {k}" for k in range(1, len(colors))))
+
+
+def _guess_colors(where: str, index_table: IndexTable, probe: MaskProbe) -> list[Color | None]:
+    """Colours for colour masks whose class file gives none: those of a known dataset, if the masks use them."""
+    known = set(index_table.table.colors)
+    if len(probe.colors & known) < max(1, len(probe.colors) - 1):
+        raise SegbenchError(
+            f"The masks of {where} are colour pictures, and the class file tells no colours.",
+            "Write each class's colour behind its name, like: road 128 64 128.",
+        )
+    return [index_table.table.colors[label] if label != IGNORE else None for label in index_table.labels]
+
+
+# Planes ---------------------------------------------------------------------------------------------------------------
+
+
+def _open_planes(path: Path, pairs: list[_Pair], white: WhiteLevel) -> FoundDataset:
+    """A folder a class; a class file, if there is one, gives their order and colours."""
+    found = {folder for pair in pairs if pair.masks for folder in pair.masks.folders.values()}
+    class_file = find_class_file(_class_folders(path, pairs))
+    if class_file:
+        naming = read_class_file(class_file)
+        if missing := sorted(found - set(naming.names)):
+            raise SegbenchError(
+                f"The class file {class_file} does not name the mask folder {missing[0]!r}.",
+                "Name every folder under masks, or take the class file away.",
+            )
+        classes = build_plane_table(naming.names, naming.colors)
+    else:
+        classes = build_plane_table(sorted(found, key=natural_key))
+    sources: dict[str, Source] = {
+        pair.split: FileSource(
+            pair.images.path,
+            pair.images.images,
+            white,
+            classes,
+            _find_planes(pair.masks, classes) if pair.masks else None,
+        )
+        for pair in pairs
+    }
+    return FoundDataset("planes", classes, sources)
+
+
+def _find_planes(masks: Listing, classes: ClassTable) -> PlaneFiles:
+    folders = [masks.child([name.lower()]) for name in classes.names]
+    return PlaneFiles(tuple(FileLookup(list_folder(folder)) if folder else None for folder in folders))

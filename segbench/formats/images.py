@@ -1,0 +1,207 @@
+"""How picture files become uint8 RGB: the decoding rules, stated and the same everywhere. Knows no dataset layout.
+
+Rules: grey becomes three equal channels; palettes are looked up; transparency is dropped, colours stay as stored; EXIF rotation is
+honoured; of an animation the first frame counts. Pictures with more than 8 bits are divided by a white level: the smallest 2^n - 1
+that holds the largest value (1 for floating point up to 1), found once a dataset, so that its pictures stay comparable.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from segbench.errors import SegbenchError
+
+SUFFIXES = frozenset((
+    ".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm", ".pbm", ".pnm",
+    ".jp2", ".j2k", ".tga",
+))  # fmt: skip
+PIXEL_LIMIT = 2**27  # 134 million: 400 MB as RGB, a square of 11,585
+WHITE_LEVEL_FILES = 8
+_FORMATS = ("PNG", "JPEG", "MPO", "BMP", "DIB", "TIFF", "WEBP", "GIF", "PPM", "JPEG2000", "TGA")
+_ORIENTATION = 0x0112
+_OTHER_BYTE = {"16B": "16L", "16L": "16B", "16N": "16B" if sys.byteorder == "little" else "16L"}
+
+PathLike = str | os.PathLike[str]
+
+# PIXEL_LIMIT is checked before any pixel is decoded; Pillow's own warning begins below it
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
+
+def is_image_name(name: str) -> bool:
+    """Whether a file name ends like a picture that `read_image` reads; hidden files do not."""
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES
+
+
+@contextmanager
+def opened(path: PathLike, what: str = "image") -> Iterator[Image.Image]:
+    """A picture whose header has been read and whose size is within PIXEL_LIMIT.
+
+    Whatever goes wrong in the `with` block while it is decoded becomes a SegbenchError that names the file.
+    """
+    try:
+        with Image.open(path, formats=_FORMATS) as image:
+            width, height = image.size
+            if width * height > PIXEL_LIMIT:
+                raise SegbenchError(
+                    f"The {what} {os.fspath(path)} has {width} x {height} pixels, more than segbench opens.",
+                    f"Cut it into pieces of at most {PIXEL_LIMIT // 10**6} million pixels.",
+                )
+            yield image
+    except (SegbenchError, MemoryError):
+        raise
+    except FileNotFoundError as error:
+        raise SegbenchError(f"The {what} {os.fspath(path)} does not exist.", "It may have been moved.") from error
+    except PermissionError as error:
+        raise SegbenchError(f"The {what} {os.fspath(path)} may not be read.", "Check its permissions.") from error
+    except Image.DecompressionBombError as error:
+        raise SegbenchError(
+            f"The {what} {os.fspath(path)} has more pixels than segbench opens.",
+            f"Cut it into pieces of at most {PIXEL_LIMIT // 10**6} million pixels.",
+        ) from error
+    except Exception as error:  # Pillow's readers raise nearly anything on damaged files
+        reason = "it is no picture of a known format" if isinstance(error, UnidentifiedImageError) else error
+        raise SegbenchError(
+            f"The {what} {os.fspath(path)} could not be read: {str(reason).rstrip('.') or type(error).__name__}.",
+            "It may be damaged or cut short; copy it anew, or take it out of the dataset.",
+        ) from error
+
+
+def read_image(path: PathLike, white: WhiteLevel | None = None) -> NDArray[np.uint8]:
+    """A picture as uint8 (H, W, 3) RGB by the rules above. Raises SegbenchError naming the file.
+
+    white: the dataset's white level for pictures of more than 8 bits; None takes the picture's own.
+    """
+    with opened(path) as image:
+        values = _decode(image, path)
+    return _scale(values, white)
+
+
+def read_preview(path: PathLike, side: int, white: WhiteLevel | None = None) -> NDArray[np.uint8]:
+    """Like `read_image`, but a JPEG comes smaller, with its longest side at least `side` pixels: much faster."""
+    with opened(path) as image:
+        ratio = side / max(image.size)
+        if ratio < 1:
+            image.draft(None, (max(1, round(image.width * ratio)), max(1, round(image.height * ratio))))
+        values = _decode(image, path)
+    return _scale(values, white)
+
+
+def read_size(path: PathLike) -> tuple[int, int]:
+    """Height and width as `read_image` would give them, from the header alone. Raises SegbenchError naming the file."""
+    with opened(path) as image:
+        width, height = image.size
+        # Pillow's TIFF reader has turned its size already
+        turned = image.format != "TIFF" and find_orientation(image) >= 5
+    return (width, height) if turned else (height, width)
+
+
+def find_orientation(image: Image.Image) -> int:
+    """EXIF orientation 1..8; 1 if there is none or it cannot be read."""
+    try:
+        orientation = image.getexif().get(_ORIENTATION, 1)
+    except Exception:  # a damaged EXIF block is no reason to refuse the pixels
+        return 1
+    return orientation if orientation in range(1, 9) else 1
+
+
+def turn_upright(values: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Pixels (H, W, ...) as they are meant to be seen; orientation as in EXIF, 1..8."""
+    if orientation >= 5:
+        values = values.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        values = values[::-1]
+    if orientation in (2, 3, 6, 7):
+        values = values[:, ::-1]
+    return values
+
+
+class WhiteLevel:
+    """The value that becomes 255 in a dataset's pictures of more than 8 bits. Read from its first few files when first needed."""
+
+    def __init__(self, paths: Sequence[PathLike]) -> None:
+        self._paths = list(paths[:WHITE_LEVEL_FILES])
+        self._lock = threading.Lock()
+        self._level: float | None = None
+
+    def find(self, values: NDArray[Any]) -> float:
+        """The level; `values` are those of the picture at hand, which counts, too, if it is the first to ask."""
+        with self._lock:
+            if self._level is None:
+                levels = [find_white_level(values)]
+                for path in self._paths:
+                    try:
+                        with opened(path) as image:
+                            others = _decode(image, path)
+                    except SegbenchError:
+                        continue  # a broken file is told when it is looked at
+                    if others.dtype != np.uint8:
+                        levels.append(find_white_level(others))
+                self._level = max(levels)
+            return self._level
+
+
+def find_white_level(values: NDArray[Any]) -> float:
+    """The smallest 2^n - 1 that holds the largest value, at least 255; 1 for floating point values up to 1."""
+    top = float(np.nanmax(values, initial=0))
+    if values.dtype.kind == "f" and top <= 1:
+        return 1.0
+    return float(2 ** max(8, int(min(top, 2.0**62)).bit_length()) - 1)
+
+
+def _decode(image: Image.Image, path: PathLike) -> NDArray[Any]:
+    """uint8 (H, W, 3), or for deeper pictures uint16, int32 or float32 (H, W) or (H, W, 3); upright."""
+    deep_color = _swap_bytes(getattr(image, "tile", ())) if image.mode in ("RGB", "RGBA", "RGBX") else None
+    image.load()
+    orientation = find_orientation(image)
+    values: NDArray[Any]
+    if deep_color is not None:
+        # Pillow keeps the upper byte of 16-bit colours; read again with the byte order swapped, it gives the lower one
+        upper = np.asarray(image)[..., :3]
+        with opened(path) as again:
+            again.tile = deep_color  # type: ignore[attr-defined]
+            again.load()
+            values = upper.astype(np.uint16) << 8 | np.asarray(again)[..., :3]
+    elif image.mode.startswith("I") or image.mode == "F":
+        values = np.asarray(image)
+        if values.dtype.kind == "f":
+            values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+    else:
+        values = np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+    return turn_upright(values, orientation)
+
+
+def _swap_bytes(tiles: Sequence[Any]) -> list[Any] | None:
+    """Tiles that decode the other byte of 16-bit colours; None if these are not 16-bit colours."""
+    swapped = []
+    for tile in tiles:
+        raw = tile.args if isinstance(tile.args, str) else tile.args[0] if tile.args else None
+        colors, _, depth = raw.partition(";") if isinstance(raw, str) else ("", "", "")
+        if not colors.startswith("RGB") or depth not in _OTHER_BYTE:
+            return None
+        other = f"{colors};{_OTHER_BYTE[depth]}"
+        swapped.append(tile._replace(args=other if isinstance(tile.args, str) else (other, *tile.args[1:])))
+    return swapped or None
+
+
+def _scale(values: NDArray[Any], white: WhiteLevel | None) -> NDArray[np.uint8]:
+    if values.dtype != np.uint8:
+        level = white.find(values) if white else find_white_level(values)
+        if values.dtype == np.uint16:
+            table = np.minimum(np.arange(65536) * 255.0 / level + 0.5, 255).astype(np.uint8)
+            values = table[values]
+        else:
+            values = np.clip(values * (255.0 / level) + 0.5, 0, 255).astype(np.uint8)
+    if values.ndim == 2:
+        values = np.repeat(values[..., None], 3, axis=2)
+    result: NDArray[np.uint8] = np.ascontiguousarray(values)
+    return result
