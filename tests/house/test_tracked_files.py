@@ -1,0 +1,75 @@
+"""What must not stand in the repository: a machine's paths, a registry's address, unfinished work."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+
+# Put together from halves, so that this file does not hold what it looks for
+MACHINE = re.compile("|".join(("/" + "work/", "/" + "root/", "/" + "workspace/", r"C:\\" + "Users")))
+REGISTRY = re.compile("|".join(("pypi" + r"\.org", "pythonhosted" + r"\.org", "download" + r"\.pytorch", "--" + "(extra-)?index-url", "find" + "-links")))  # fmt: skip
+UNFINISHED = re.compile("|".join((r"\bTO" + r"DO\b", r"\bFIX" + r"ME\b", r"\bX" + r"XX\b", "NotImplemented" + "Error")))
+
+
+def _find(tracked, pattern):
+    return [
+        f"{name}:{number} {line.strip()[:100]}"
+        for name, text in tracked.items()
+        for number, line in enumerate(text.splitlines(), 1)
+        if pattern.search(line)
+    ]
+
+
+def test_that_no_path_of_a_machine_is_tracked(tracked):
+    assert _find(tracked, MACHINE) == []
+
+
+def test_that_no_registry_is_named(tracked):
+    assert _find(tracked, REGISTRY) == []
+
+
+def test_that_nothing_is_left_unfinished(tracked):
+    assert _find({name: text for name, text in tracked.items() if name.endswith(".py")}, UNFINISHED) == []
+
+
+def test_that_no_tracked_file_is_over_two_megabytes(root, tracked):
+    import subprocess
+
+    told = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, check=True)
+    names = [name for name in told.stdout.decode().split("\0") if name and (root / name).is_file()]
+    assert [name for name in names if (root / name).stat().st_size > 2 * 2**20] == []
+
+
+def test_that_the_constraints_agree_with_the_package(root):
+    """Every constrained package is one that pyproject.toml asks for."""
+    told = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    asked = [*told["dependencies"], *(line for extra in told["optional-dependencies"].values() for line in extra)]
+    names = {re.split(r"[<>=!;\[ ]", line)[0].lower() for line in asked}
+    lines = (root / "scripts/constraints.txt").read_text(encoding="utf-8").splitlines()
+    constrained = {line.partition("==")[0].lower() for line in lines if line and not line.startswith("#")}
+    assert constrained <= names
+
+
+def test_that_both_versions_say_the_same(root):
+    import segbench
+
+    told = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert told["version"] == segbench.__version__
+
+
+def test_that_the_map_names_every_module(root, modules):
+    """segbench/README.md is the map of the code: a file that is not on it cannot be found in 30 seconds."""
+    text = (root / "segbench/README.md").read_text(encoding="utf-8")
+    missing = [
+        str(module.path.relative_to(root / "segbench"))
+        for module in modules
+        if module.path.name != "__init__.py" and module.path.name not in ("presenter.py", "view.py")
+        and not re.search(rf"\b{re.escape(module.path.name)}\b", text)
+    ]  # fmt: skip
+    assert missing == []
+
+
+def test_that_the_map_names_no_module_that_is_gone(root, modules):
+    text = (root / "segbench/README.md").read_text(encoding="utf-8")
+    there = {module.path.name for module in modules} | {path.name for path in (root / "scripts").glob("*.py")}
+    assert {name for name in re.findall(r"\b\w+\.py\b", text) if name not in there} == set()
