@@ -315,7 +315,7 @@ def _read_small(m: _Machine) -> None:
 def _read_int(m: _Machine) -> None:
     """INT: a row of `I17\\na` at once where a list is waiting, else one number; I00 and I01 are the old False and True."""
     if m.stack and type(m.stack[-1]) is PickledList and (row := _TEXT_RUN.match(m.data, m.pos - 1)):
-        m.stack[-1].extend([Run(bytes(map(int, row[0][1:-3].split(b"\naI"))))])
+        m.stack[-1].extend([Run(bytes(map(int, row[0][1:-2].split(b"\naI"))))])
         m.pos = row.end()
         return
     if m.data[m.pos : m.pos + 3] in (b"00\n", b"01\n"):
