@@ -186,7 +186,7 @@ class Chart(pg.PlotWidget):
         self._moving = True
         self.view.setXRange(x0, x1, padding=0)
         self._moving = False
-        pixels = max(int(self.view.width()), 100)
+        pixels = max(int(self.view.width() * 1.5), 100)
         fitted: list[np.ndarray] = []
         for key, line in self._lines.items():
             x, low, high = line.series.window(x0, x1, pixels)

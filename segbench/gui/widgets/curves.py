@@ -9,7 +9,6 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
-    QCheckBox,
     QHBoxLayout,
     QLabel,
     QSizePolicy,
@@ -25,12 +24,15 @@ from segbench.gui.theme import current_theme, theme_signals
 from segbench.gui.widgets.chart import Chart, Level, Line
 from segbench.gui.widgets.curve_legend import CurveLegend, LegendRow
 from segbench.gui.widgets.curve_model import LECTURE_LOSSES, RunCurves, list_lecture_spans
+from segbench.gui.widgets.parts import build_check, build_label, build_tool
 from segbench.gui.widgets.run_colors import mix, readable, run_color
 from segbench.gui.widgets.series import Series
 
 REDRAW_MS = 40
 VALIDATION_COLOR = "#d55e00"
 _STEPS = (1.0, 1.25, 1.6, 2.0, 2.5, 3.2, 4.0, 5.0, 6.3, 8.0, 10.0)
+_CHECKED = """QToolButton:checked { background: palette(highlight); color: palette(highlighted-text);
+    border: 1px solid palette(highlight); border-radius: 3px; padding: 3px 5px; }"""
 _PARTS = ("all", "loss", "iou", "rate")
 
 
@@ -55,7 +57,9 @@ class CurvePlot(QWidget):
         self._pointer = math.nan
         self._dirty = False  # a redraw is due
         self._stale = True  # lines or rows have changed, not only their points
-        self._timer = QTimer(self, singleShot=True, interval=REDRAW_MS)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(REDRAW_MS)
         self._timer.timeout.connect(self.redraw)
         self.loss_chart = Chart("Loss", "loss_chart")
         self.iou_chart = Chart("IoU", "iou_chart", share=True)
@@ -305,7 +309,7 @@ class CurvePlot(QWidget):
         self._place.setText(f"Step {step:,.0f}" if math.isfinite(at) else f"Step {step:,.0f}, newest")
 
     def _read_spans(self, at: float) -> dict[Hashable, str]:
-        values = {}
+        values: dict[Hashable, str] = {}
         for key, losses in (("lecture", LECTURE_LOSSES), ("reference", self._reference)):
             values[key] = next((_short(y) for x0, x1, y in list_lecture_spans(losses) if x0 <= at <= x1), "")
         return values
@@ -343,7 +347,7 @@ class CurvePlot(QWidget):
         self.smoothing_changed.emit(self._smoothing)
 
     def show_part(self, part: str) -> None:
-        """ "all" three plots, or "loss", "iou", "rate" alone."""
+        """Shows "all" three plots, or "loss", "iou", "rate" alone."""
         self._part_buttons[part].setChecked(True)
         self.loss_chart.setVisible(part in ("all", "loss"))
         self._iou_box.setVisible(part in ("all", "iou"))
@@ -365,12 +369,11 @@ class CurvePlot(QWidget):
 
     def _build(self) -> None:
         self._loss_box = _titled(self.loss_chart, "Loss")
-        self._iou_note = QLabel()
-        self._iou_note.setProperty("mark", "muted")
-        self._iou_note.setWordWrap(True)
+        self._iou_note = build_label("", "iou_note", "muted", wrap=True)
         self._iou_box = _titled(self.iou_chart, "IoU on validation images", self._iou_note)
         self._rate_box = _titled(self.rate_chart, "Learning rate")
-        self._side = QSplitter(Qt.Orientation.Vertical, objectName="curve_side")
+        self._side = QSplitter(Qt.Orientation.Vertical)
+        self._side.setObjectName("curve_side")
         self._side.addWidget(self._iou_box)
         self._side.addWidget(self._rate_box)
         self._side.setSizes([220, 130])
@@ -378,11 +381,11 @@ class CurvePlot(QWidget):
         legend_box = QVBoxLayout(right)
         legend_box.setContentsMargins(0, 0, 0, 0)
         legend_box.setSpacing(4)
-        self._place = QLabel(objectName="curve_place")
-        self._place.setProperty("mark", "muted")
+        self._place = build_label("", "curve_place", "muted")
         legend_box.addWidget(self._place)
         legend_box.addWidget(self.legend)
-        self.splitter = QSplitter(Qt.Orientation.Horizontal, objectName="curve_splitter")
+        self.splitter = QSplitter(Qt.Orientation.Horizontal)
+        self.splitter.setObjectName("curve_splitter")
         for widget, stretch in ((self._loss_box, 5), (self._side, 3), (right, 0)):
             self.splitter.addWidget(widget)
             self.splitter.setStretchFactor(self.splitter.count() - 1, stretch)
@@ -391,6 +394,7 @@ class CurvePlot(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
         column.addLayout(self._build_tools())
+        self.setStyleSheet(_CHECKED)
         column.addWidget(self.splitter, 1)
 
     def _build_tools(self) -> QHBoxLayout:
@@ -399,27 +403,30 @@ class CurvePlot(QWidget):
         self._part_buttons: dict[str, QToolButton] = {}
         group = QButtonGroup(self)
         for part, text in zip(_PARTS, ("All", "Loss", "IoU", "Rate"), strict=True):
-            button = QToolButton(text=text, checkable=True, checked=part == "all", objectName=f"part_{part}")
-            button.setToolTip("Show all three plots" if part == "all" else f"Show the {text} plot alone")
+            tip = "Show all three plots" if part == "all" else f"Show the {text} plot alone"
+            button = build_tool(text, f"part_{part}", tip, checkable=True, checked=part == "all")
             button.clicked.connect(lambda _checked=False, part=part: self.show_part(part))
             group.addButton(button)
             self._part_buttons[part] = button
             row.addWidget(button)
-        self._follow_button = QToolButton(text="Follow", checkable=True, checked=True, objectName="follow")
-        self._follow_button.setToolTip("Show the whole run and grow with it. Zooming or panning lets go of it.")
+        tip = "Show the whole run and grow with it. Zooming or panning lets go of it."
+        self._follow_button = build_tool("Follow", "follow", tip, checkable=True, checked=True)
         self._follow_button.clicked.connect(self.follow)
         row.addSpacing(8)
         row.addWidget(self._follow_button)
         row.addStretch(1)
-        self._log_box = QCheckBox("Log", objectName="log_scale", toolTip="Logarithmic loss and learning rate")
+        self._log_box = build_check("Log", "log_scale", "Logarithmic loss and learning rate")
         self._log_box.toggled.connect(self._set_log)
-        self._outliers = QCheckBox("Ignore outliers", objectName="ignore_outliers")
-        self._outliers.setToolTip("Fit the y axis to the smoothed curves, not to single steps")
+        tip = "Fit the y axis to the smoothed curves, not to single steps"
+        self._outliers = build_check("Ignore outliers", "ignore_outliers", tip)
         self._outliers.toggled.connect(self._refit)
         row.addWidget(self._log_box)
         row.addWidget(self._outliers)
         label = QLabel("Smoothing")
-        self._slider = QSlider(Qt.Orientation.Horizontal, minimum=0, maximum=99, value=90, objectName="smoothing")
+        self._slider = QSlider(Qt.Orientation.Horizontal)
+        self._slider.setObjectName("smoothing")
+        self._slider.setRange(0, 99)
+        self._slider.setValue(90)
         self._slider.setAccessibleName("Smoothing")
         self._slider.setFixedWidth(88)
         self._slider.setToolTip(
@@ -429,7 +436,7 @@ class CurvePlot(QWidget):
         label.setBuddy(self._slider)
         self._smoothing_label = QLabel("0.90")
         self._smoothing_label.setMinimumWidth(self._smoothing_label.fontMetrics().horizontalAdvance("0.00 "))
-        csv = QToolButton(text="CSV…", objectName="save_csv", toolTip="Save every value of these curves as a CSV file")
+        csv = build_tool("CSV…", "save_csv", "Save every value of these curves as a CSV file")
         csv.clicked.connect(self.csv_requested)
         for widget in (label, self._slider, self._smoothing_label, csv):
             row.addWidget(widget)
@@ -442,8 +449,7 @@ def _titled(chart: Chart, title: str, note: QLabel | None = None) -> QWidget:
     column = QVBoxLayout(box)
     column.setContentsMargins(0, 0, 0, 0)
     column.setSpacing(2)
-    head = QLabel(title)
-    head.setProperty("mark", "muted")
+    head = build_label(title, role="muted")
     column.addWidget(head)
     if note is not None:
         column.addWidget(note)

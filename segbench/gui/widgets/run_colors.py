@@ -18,17 +18,21 @@ def run_color(number: int, theme: Theme) -> QColor:
 
 def readable(color: QColor, theme: Theme) -> QColor:
     """The colour itself, or the nearest lighter or darker one that stands out from the theme's surface."""
-    hue, saturation, lightness, _ = color.getHslF()
+    hue, saturation, lightness = max(color.hslHueF(), 0.0), color.hslSaturationF(), color.lightnessF()
     step = 0.03 if theme.is_dark else -0.03
     found = QColor(color)
     while contrast(found, theme.surface) < LINE_CONTRAST and 0.0 < lightness + step < 1.0:
         lightness += step
-        found = QColor.fromHslF(max(hue, 0.0), saturation, lightness)
+        found = QColor.fromHslF(hue, saturation, lightness)
     return found
 
 
 def mix(one: QColor, other: QColor, share: float) -> QColor:
     """`share` of one colour and the rest of the other, opaque: what a faint line looks like, without the cost of blending."""
+
+    def blend(a: float, b: float) -> float:
+        return share * a + (1 - share) * b
+
     return QColor.fromRgbF(
-        *(share * a + (1 - share) * b for a, b in zip(one.getRgbF()[:3], other.getRgbF()[:3], strict=True))
+        blend(one.redF(), other.redF()), blend(one.greenF(), other.greenF()), blend(one.blueF(), other.blueF())
     )

@@ -1,0 +1,438 @@
+"""A form for a TrainConfig, built from its knobs: groups, ranges, tooltips, live errors, and what differs from the preset."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QSizePolicy,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from segbench.config import Knob, Preset, TrainConfig, list_knobs, parse, to_dict
+from segbench.errors import SegbenchError
+from segbench.gui.theme import mark
+from segbench.gui.widgets.parts import build_label, build_tool
+
+GROUPS = {"network": "Network", "loss": "Loss", "optimizer": "Optimizer", "data": "Data", "": "Run"}
+ADVANCED = (
+    "optimizer.clip",
+    "precision",
+    "threads",
+    "validation_images",
+    "checkpoint_seconds",
+    "preview_seconds",
+)
+
+
+def read_at(raw: dict[str, Any], path: str) -> Any:
+    """The value of "a.b" in nested dicts."""
+    for name in path.split("."):
+        raw = raw[name]
+    return raw
+
+
+def write_at(raw: dict[str, Any], path: str, value: Any) -> None:
+    """Puts a value at "a.b" in nested dicts."""
+    *groups, name = path.split(".")
+    for group in groups:
+        raw = raw[group]
+    raw[name] = value
+
+
+def describe_range(knob: Knob) -> str:
+    """In words: "from 1 to 4096", "above 0, at most 10", "at least 0" or ""."""
+    if knob.kind not in ("int", "float"):
+        return ""
+    low = None if knob.low is None else f"{'above' if knob.low_open else 'at least'} {knob.low:g}"
+    high = None if knob.high is None else f"{'below' if knob.high_open else 'at most'} {knob.high:,.10g}"
+    if low and high and not knob.low_open and not knob.high_open:
+        return f"from {knob.low:g} to {knob.high:,.10g}"
+    return ", ".join(part for part in (low, high) if part)
+
+
+def describe_value(value: Any) -> str:
+    """A value as the form shows it."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def check_text(knob: Knob, text: str) -> tuple[float | None, str]:
+    """(number, "") if the text is a number in the knob's range, else (None or the number, what is wrong)."""
+    try:
+        value = float(text.strip().replace(",", "."))
+    except ValueError:
+        return None, f"{knob.title} must be a number such as 0.001 or 1e-3."
+    below = knob.low is not None and (value <= knob.low if knob.low_open else value < knob.low)
+    above = knob.high is not None and (value >= knob.high if knob.high_open else value > knob.high)
+    if below or above or value != value or value in (float("inf"), float("-inf")):
+        return value, f"{knob.title} must be {describe_range(knob) or 'a finite number'}."
+    return value, ""
+
+
+class _WheelGuard(QObject):
+    """Lets the wheel scroll the form instead of changing a field that it happens to be over."""
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Wheel and isinstance(watched, QWidget) and not watched.hasFocus():
+            event.ignore()
+            return True
+        return False
+
+
+class _Row(QObject):
+    """One knob: label, editor, reset button, and a line for what is wrong with it."""
+
+    edited = Signal()
+
+    def __init__(self, knob: Knob, guard: QObject, parent: QObject) -> None:
+        super().__init__(parent)
+        self.knob = knob
+        self.label = QLabel(knob.title)
+        self.editor = self._build_editor()
+        self.editor.setObjectName(f"knob_{knob.path}")
+        self.editor.setAccessibleName(knob.title)
+        self.editor.installEventFilter(guard)
+        self.editor.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.label.setBuddy(self.editor)
+        self.reset = build_tool("↺", f"reset_{knob.path}", "")
+        self.reset.setAutoRaise(True)
+        self.reset.setAccessibleName(f"Reset {knob.title}")
+        size = self.reset.sizePolicy()
+        size.setRetainSizeWhenHidden(True)
+        self.reset.setSizePolicy(size)
+        self.error = build_label("", f"error_{knob.path}", "bad", wrap=True)
+        self.preset: Any = knob.default
+        self.shown = True
+        self.reset.clicked.connect(self._reset)
+        self.explain()
+
+    def _build_editor(self) -> QWidget:
+        knob = self.knob
+        if knob.kind == "choice":
+            combo = QComboBox()
+            for choice in knob.choices:
+                combo.addItem(str(choice), choice)
+            combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            combo.setMinimumContentsLength(8)
+            combo.currentIndexChanged.connect(self.edited)
+            return combo
+        if knob.kind == "bool":
+            box = QCheckBox()
+            box.toggled.connect(self.edited)
+            return box
+        if knob.kind == "int":
+            spin = QSpinBox()
+            spin.setRange(
+                int(knob.low if knob.low is not None else -(2**31)), int(min(knob.high or 2**31 - 1, 2**31 - 1))
+            )
+            spin.setGroupSeparatorShown(True)
+            spin.setKeyboardTracking(True)
+            spin.valueChanged.connect(self.edited)
+            return spin
+        line = QLineEdit()
+        line.setPlaceholderText("a number, e.g. 1e-3")
+        line.textChanged.connect(self.edited)
+        return line
+
+    @property
+    def value(self) -> Any:
+        """What the editor holds; text where that is not a number."""
+        editor = self.editor
+        if isinstance(editor, QComboBox):
+            return editor.currentData()
+        if isinstance(editor, QCheckBox):
+            return editor.isChecked()
+        if isinstance(editor, QSpinBox):
+            return editor.value()
+        assert isinstance(editor, QLineEdit)
+        number, _ = check_text(self.knob, editor.text())
+        return editor.text() if number is None else number
+
+    def put(self, value: Any) -> None:
+        editor = self.editor
+        if isinstance(editor, QComboBox):
+            editor.setCurrentIndex(max(editor.findData(value), 0))
+        elif isinstance(editor, QCheckBox):
+            editor.setChecked(bool(value))
+        elif isinstance(editor, QSpinBox):
+            editor.setValue(int(value))
+        elif isinstance(editor, QLineEdit) and (self.value != value or not editor.text()):
+            editor.setText(describe_value(float(value)))
+
+    def problem(self) -> str:
+        return check_text(self.knob, self.editor.text())[1] if isinstance(self.editor, QLineEdit) else ""
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.value != self.preset)
+
+    def explain(self) -> None:
+        """Tooltip, marker and reset button for the present value."""
+        knob = self.knob
+        limits = describe_range(knob)
+        parts = [knob.help, f"Range: {limits}." if limits else "", f"Preset: {describe_value(self.preset)}."]
+        tip = " ".join(part for part in parts if part) + f"\n--set {knob.path}={describe_value(self.value)}"
+        self.editor.setToolTip(tip)
+        self.label.setToolTip(tip)
+        font = self.label.font()
+        font.setBold(self.changed)
+        self.label.setFont(font)
+        self.reset.setVisible(self.shown and self.changed)
+        self.reset.setToolTip(f"Back to {describe_value(self.preset)}")
+
+    def show_error(self, text: str) -> None:
+        self.error.setText(text)
+        self.error.setVisible(bool(text) and self.shown)
+
+    def set_shown(self, shown: bool) -> None:
+        self.shown = shown
+        for widget in (self.label, self.editor):
+            widget.setVisible(shown)
+        self.reset.setVisible(shown and self.changed)
+        self.error.setVisible(shown and bool(self.error.text()))
+
+    def _reset(self) -> None:
+        self.put(self.preset)
+        self.editor.setFocus()
+
+
+class ConfigForm(QWidget):
+    """Every knob of an experiment. `changed` after each edit; `problem` is "" when the values can be trained with."""
+
+    changed = Signal()
+    preset_chosen = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("config_form")
+        self.setAccessibleName("Settings of the run")
+        self._raw = to_dict(TrainConfig())
+        self._presets: dict[str, Preset] = {}
+        self._rows: dict[str, _Row] = {}
+        self._loading = False
+        self._problem = ""
+        self._guard = _WheelGuard(self)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(4)
+        self._build_head()
+        self._body: QWidget | None = None
+        self._build_rows(TrainConfig())
+
+    # What others use ---------------------------------------------------------------------------------------------------
+
+    def values(self) -> dict[str, Any]:
+        """Plain nested dicts as `config.parse` takes them; text stands where a number was mistyped."""
+        raw = copy.deepcopy(self._raw)
+        for path, row in self._rows.items():
+            write_at(raw, path, row.value)
+        return raw
+
+    def set_values(self, raw: dict[str, Any]) -> None:
+        """Fills the form from nested dicts; what they leave out keeps its default. Raises SegbenchError if they are not right."""
+        config = parse(raw)
+        self._load(config)
+        self._check()
+        self.changed.emit()
+
+    def set_presets(self, presets: Sequence[Preset], chosen: str = "") -> None:
+        """Offers presets; `chosen` fills the form."""
+        self._presets = {preset.name: preset for preset in presets}
+        self._combo.blockSignals(True)
+        self._combo.clear()
+        for preset in presets:
+            self._combo.addItem(preset.name.replace("_", " ").capitalize(), preset.name)
+            self._combo.setItemData(self._combo.count() - 1, preset.about, Qt.ItemDataRole.ToolTipRole)
+        self._combo.blockSignals(False)
+        if chosen:
+            self.choose_preset(chosen)
+
+    def choose_preset(self, name: str) -> None:
+        """Fills the form from a preset and measures changes against it."""
+        preset = self._presets[name]
+        self._combo.blockSignals(True)
+        self._combo.setCurrentIndex(self._combo.findData(name))
+        self._combo.blockSignals(False)
+        self._about.setText(preset.about)
+        raw = to_dict(preset.config)
+        self._load(preset.config)
+        for path, row in self._rows.items():
+            row.preset = read_at(raw, path)
+        self._check()
+        self.changed.emit()
+
+    @property
+    def preset(self) -> str:
+        """The name of the preset that changes are measured against, "" without presets."""
+        return self._combo.currentData() or ""
+
+    @property
+    def problem(self) -> str:
+        """What keeps these values from being trained with, in one sentence; "" if nothing."""
+        return self._problem
+
+    def show_problem(self, path: str, text: str) -> None:
+        """Shows something that only the caller can know (a target that does not fit the dataset) under a row."""
+        if path in self._rows:
+            self._rows[path].show_error(text)
+            self._problem = self._problem or text
+
+    def editor(self, path: str) -> QWidget:
+        """The input widget of a knob."""
+        return self._rows[path].editor
+
+    def row(self, path: str) -> _Row:
+        return self._rows[path]
+
+    # Inside ------------------------------------------------------------------------------------------------------------
+
+    def _build_head(self) -> None:
+        line = QHBoxLayout()
+        line.setSpacing(8)
+        label = QLabel("Preset")
+        self._combo = QComboBox()
+        self._combo.setObjectName("preset")
+        self._combo.setAccessibleName("Preset")
+        self._combo.installEventFilter(self._guard)
+        self._combo.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self._combo.activated.connect(self._take_preset)
+        label.setBuddy(self._combo)
+        self._reset_all = build_tool("Reset all", "reset_all", "Take back every change to the preset")
+        self._reset_all.clicked.connect(self._take_preset)
+        line.addWidget(label)
+        line.addWidget(self._combo, 1)
+        line.addWidget(self._reset_all)
+        self._about = build_label("", "preset_about", "muted", wrap=True)
+        self._column.addLayout(line)
+        self._column.addWidget(self._about)
+
+    def _take_preset(self) -> None:
+        if self.preset:
+            self.choose_preset(self.preset)
+            self.preset_chosen.emit(self.preset)
+
+    def _build_rows(self, config: TrainConfig) -> None:
+        if self._body is not None:
+            self._column.removeWidget(self._body)
+            self._body.deleteLater()
+        self._body = QWidget()
+        grid = QGridLayout(self._body)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(8)
+        grid.setVerticalSpacing(4)
+        grid.setColumnStretch(1, 1)
+        self._rows = {}
+        self._heads: dict[str, QLabel] = {}
+        knobs = list_knobs(config)
+        for group, title in GROUPS.items():
+            members = [knob for knob in knobs if knob.group == group and knob.path not in ADVANCED]
+            if members:
+                self._add_head(grid, title)
+            for knob in members:
+                self._add_row(grid, knob)
+        self._fold = build_tool("Advanced", "advanced", "Settings that are rarely changed", checkable=True)
+        self._fold.setAutoRaise(True)
+        self._fold.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self._fold.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self._fold.toggled.connect(self._arrange)
+        grid.addWidget(self._fold, grid.rowCount(), 0, 1, 3)
+        for knob in knobs:
+            if knob.path in ADVANCED:
+                self._add_row(grid, knob)
+        grid.setRowStretch(grid.rowCount(), 1)
+        self._column.addWidget(self._body, 1)
+        self._load_values(to_dict(config))
+        self._check()
+
+    def _add_head(self, grid: QGridLayout, title: str) -> None:
+        head = QLabel(title)
+        mark(head, "heading")
+        head.setContentsMargins(0, 8, 0, 0)
+        grid.addWidget(head, grid.rowCount(), 0, 1, 3)
+
+    def _add_row(self, grid: QGridLayout, knob: Knob) -> None:
+        row = _Row(knob, self._guard, self._body or self)
+        line = grid.rowCount()
+        grid.addWidget(row.label, line, 0)
+        grid.addWidget(row.editor, line, 1)
+        grid.addWidget(row.reset, line, 2)
+        grid.addWidget(row.error, line + 1, 0, 1, 3)
+        row.edited.connect(self._edit)
+        self._rows[knob.path] = row
+
+    def _load(self, config: TrainConfig) -> None:
+        if [knob.path for knob in list_knobs(config)] != list(self._sorted_paths()):
+            self._build_rows(config)
+        self._load_values(to_dict(config))
+
+    def _sorted_paths(self) -> list[str]:
+        """Paths in the order of `list_knobs`, whatever the order of the rows."""
+        present = [knob.path for knob in list_knobs(parse(self._raw))]
+        return present if set(present) == set(self._rows) else list(self._rows)
+
+    def _load_values(self, raw: dict[str, Any]) -> None:
+        self._loading = True
+        self._raw = raw
+        for path, row in self._rows.items():
+            row.put(read_at(raw, path))
+        self._loading = False
+
+    def _edit(self) -> None:
+        if not self._loading:
+            self._check()
+            self.changed.emit()
+
+    def _check(self) -> None:
+        """Errors, markers and which rows are shown."""
+        problems = {path: row.problem() for path, row in self._rows.items() if self._applies(row.knob)}
+        wrong = next((path for path, text in problems.items() if text), "")
+        self._problem = problems.get(wrong, "")
+        if not self._problem:
+            try:
+                parse(self._usable_values())
+            except SegbenchError as error:
+                wrong = next((p for p in self._rows if f"$.{p}`" in error.message), "loss.name")
+                problems[wrong] = self._problem = str(error)
+        for path, row in self._rows.items():
+            row.explain()
+            row.show_error(problems.get(path, ""))
+        self._arrange()
+
+    def _usable_values(self) -> dict[str, Any]:
+        """The values with those of hidden rows put back to the preset's where they are mistyped: they have no say."""
+        raw = self.values()
+        for path, row in self._rows.items():
+            if not self._applies(row.knob) and row.problem():
+                write_at(raw, path, row.preset)
+        return raw
+
+    def _applies(self, knob: Knob) -> bool:
+        if knob.when is None:
+            return True
+        other, values = knob.when
+        return other not in self._rows or self._rows[other].value in values
+
+    def _arrange(self) -> None:
+        changed = sum(self._rows[path].changed for path in ADVANCED if path in self._rows)
+        wrong = any(self._rows[path].error.text() for path in ADVANCED if path in self._rows)
+        opened = self._fold.isChecked() or wrong
+        self._fold.setArrowType(Qt.ArrowType.DownArrow if opened else Qt.ArrowType.RightArrow)
+        self._fold.setText(f"Advanced ({changed} changed)" if changed else "Advanced")
+        for path, row in self._rows.items():
+            row.set_shown(self._applies(row.knob) and (path not in ADVANCED or opened))
+        count = sum(row.changed for row in self._rows.values() if self._applies(row.knob))
+        self._reset_all.setEnabled(bool(count))
+        self._reset_all.setText(f"Reset all ({count})" if count else "Reset all")
