@@ -145,7 +145,7 @@ class Predictor:
             for left in _tile_starts(width, tile):
                 part = image[top : top + tile, left : left + tile]
                 scores = self._run(part[None])[0]
-                ramp = np.minimum.outer(_ramp(part.shape[0]), _ramp(part.shape[1]))
+                ramp = np.outer(_ramp(top, tile, height), _ramp(left, tile, width))
                 if total is None:
                     total = np.zeros((len(scores), height, width), np.float32)
                 total[:, top : top + tile, left : left + tile] += scores * ramp
@@ -244,7 +244,10 @@ def _tile_starts(length: int, tile: int) -> list[int]:
     return [round(k * (length - tile) / (count - 1)) for k in range(count)]
 
 
-def _ramp(length: int) -> NDArray[np.float32]:
-    """Weights along one axis of a tile: 1 at its ends, rising by 1 a pixel up to OVERLAP."""
-    rise = np.minimum(np.arange(1, length + 1), np.arange(length, 0, -1))
-    return np.minimum(rise, OVERLAP).astype(np.float32)
+def _ramp(start: int, tile: int, length: int) -> NDArray[np.float32]:
+    """Weights along one axis of a tile: 1 at its ends, rising by 1 a pixel up to OVERLAP; ends that are the image's own count in full."""
+    end = min(start + tile, length)
+    places = np.arange(start, end)
+    from_start = places - start + 1 if start else np.full(end - start, OVERLAP)
+    to_end = end - places if end < length else np.full(end - start, OVERLAP)
+    return np.minimum(np.minimum(from_start, to_end), OVERLAP).astype(np.float32)
