@@ -208,10 +208,10 @@ def open_dataset(path: Path) -> Generator[Progressed, None, Dataset]:
     if not path.exists():
         raise SegbenchError(f"{path} does not exist.", "Check the path; it may have been moved.")
     if path.is_file():
-        if path.suffix.lower() == ".gz":
-            return (yield from _open_purdue(path, {find_split(path.name) or "all": path}))
         if is_image_name(path.name):
             return open_images([path])
+        if path.suffix.lower() == ".gz" or purdue.looks_like_purdue(path):
+            return (yield from _open_purdue(path, {find_split(path.name) or "all": path}))
         raise SegbenchError(f"{path} is no dataset: it is neither a .gz file nor a picture.", _WHAT_IS_ONE)
     if files := _find_purdue(path):
         return (yield from _open_purdue(path, files))

@@ -29,6 +29,7 @@ PIXEL_LIMIT = 2**27  # 134 million: 400 MB as RGB, a square of 11,585
 WHITE_LEVEL_FILES = 8
 _FORMATS = ("PNG", "JPEG", "MPO", "BMP", "DIB", "TIFF", "WEBP", "GIF", "PPM", "JPEG2000", "TGA")
 _ORIENTATION = 0x0112
+_EXIF_KEYS = ("exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp")
 _OTHER_BYTE = {"16B": "16L", "16L": "16B", "16N": "16B" if sys.byteorder == "little" else "16L"}
 
 PathLike = str | os.PathLike[str]
@@ -100,13 +101,15 @@ def read_size(path: PathLike) -> tuple[int, int]:
     """Height and width as `read_image` would give them, from the header alone. Raises SegbenchError naming the file."""
     with opened(path) as image:
         width, height = image.size
-        # Pillow's TIFF reader has turned its size already
-        turned = image.format != "TIFF" and find_orientation(image) >= 5
+        turned = find_orientation(image) >= 5
     return (width, height) if turned else (height, width)
 
 
 def find_orientation(image: Image.Image) -> int:
-    """EXIF orientation 1..8; 1 if there is none or it cannot be read."""
+    """EXIF orientation 1..8 as the header tells it; 1 if there is none, if it cannot be read, or if Pillow has seen to it (TIFF)."""
+    # Without these keys Pillow would decode the whole PNG to look for a block behind the pixels
+    if image.format == "TIFF" or not any(key in image.info for key in _EXIF_KEYS):
+        return 1
     try:
         orientation = image.getexif().get(_ORIENTATION, 1)
     except Exception:  # a damaged EXIF block is no reason to refuse the pixels
@@ -161,8 +164,8 @@ def find_white_level(values: NDArray[Any]) -> float:
 def _decode(image: Image.Image, path: PathLike) -> NDArray[Any]:
     """uint8 (H, W, 3), or for deeper pictures uint16, int32 or float32 (H, W) or (H, W, 3); upright."""
     deep_color = _swap_bytes(getattr(image, "tile", ())) if image.mode in ("RGB", "RGBA", "RGBX") else None
-    image.load()
     orientation = find_orientation(image)
+    image.load()
     values: NDArray[Any]
     if deep_color is not None:
         # Pillow keeps the upper byte of 16-bit colours; read again with the byte order swapped, it gives the lower one

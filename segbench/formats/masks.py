@@ -133,8 +133,8 @@ def _decode(path: PathLike) -> tuple[NDArray[Any], NDArray[np.uint32] | None]:
     """Integers (H, W) or uint8 (H, W, 3), upright; and of palette pictures their colours as packed numbers."""
     palette: NDArray[np.uint32] | None = None
     with opened(path, "mask") as image:
-        image.load()
         orientation = find_orientation(image)
+        image.load()
         if image.mode in ("P", "PA"):
             flat = image.getpalette("RGB") or []
             palette = _pack_all(np.array(flat, np.uint8).reshape(1, -1, 3))[0]
@@ -164,8 +164,7 @@ def _as_index(values: NDArray[np.uint8], path: PathLike) -> NDArray[np.uint8]:
 
 def _pack_all(values: NDArray[np.uint8]) -> NDArray[np.uint32]:
     wide = values.astype(np.uint32)
-    packed: NDArray[np.uint32] = wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]
-    return packed
+    return wide[..., 0] << np.uint32(16) | wide[..., 1] << np.uint32(8) | wide[..., 2]
 
 
 def _look_up(codes: NDArray[np.uint32], rule: MaskRule) -> NDArray[np.uint8]:
