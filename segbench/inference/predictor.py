@@ -13,11 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from segbench.data.dataset import open_images
 from segbench.devices import choose_device, describe_device
 from segbench.errors import OutOfMemory, SegbenchError
 from segbench.events import SamplePredicted
 from segbench.formats.checkpoints import Scaling, find_checkpoint, read_checkpoint, read_checkpoint_info
-from segbench.inference.files import ImageFiles
 from segbench.networks import build_network
 from segbench.records import CheckpointInfo, Prediction, Reading, Sample
 from segbench.targets import build_target
@@ -129,7 +129,7 @@ class Predictor:
                 self._free()
                 if tile <= SMALLEST_TILE:
                     break
-                tile = max(SMALLEST_TILE, tile // 2)
+                tile = max(SMALLEST_TILE, tile // 2 // MULTIPLE * MULTIPLE)
         height, width = image.shape[:2]
         raise OutOfMemory(
             f"The image of {width} × {height} pixels does not fit into the memory of {self.device_text}, not even in tiles.",
@@ -138,12 +138,13 @@ class Predictor:
 
     def _blend(self, image: NDArray[np.uint8], tile: int) -> NDArray[np.float16]:
         """Runs tile by tile; where tiles overlap their scores are mixed by weights that fall linearly towards a tile's edge."""
-        height, width = image.shape[:2]
+        padded = _pad(image[None])[0]  # now, so that the tiles at the border see what the whole image would
+        height, width = padded.shape[:2]
         total: NDArray[np.float32] | None = None
         weights = np.zeros((height, width), np.float32)
         for top in _tile_starts(height, tile):
             for left in _tile_starts(width, tile):
-                part = image[top : top + tile, left : left + tile]
+                part = padded[top : top + tile, left : left + tile]
                 scores = self._run(part[None])[0]
                 ramp = np.outer(_ramp(top, tile, height), _ramp(left, tile, width))
                 if total is None:
@@ -152,15 +153,12 @@ class Predictor:
                 weights[top : top + tile, left : left + tile] += ramp
         assert total is not None
         total /= weights
-        return total.astype(np.float16)
+        return total[:, : image.shape[0], : image.shape[1]].astype(np.float16)
 
     def _run(self, images: NDArray[np.uint8]) -> NDArray[np.float16]:
         """uint8 (B, H, W, 3) -> float16 (B, K, H, W), padded to a multiple of 16 by repeating the last row and column."""
         height, width = images.shape[1:3]
-        down, right = -height % MULTIPLE, -width % MULTIPLE
-        if down or right:
-            images = np.pad(images, ((0, 0), (0, down), (0, right), (0, 0)), mode="edge")
-        x_BHW3 = torch.from_numpy(np.ascontiguousarray(images)).to(self.device)
+        x_BHW3 = torch.from_numpy(np.ascontiguousarray(_pad(images))).to(self.device)
         x_B3HW = (x_BHW3.permute(0, 3, 1, 2).float() - self._mean) / self._deviation
         scores_BKHW = self._target.scores(self._network(x_B3HW.contiguous()))
         kept: NDArray[np.float16] = scores_BKHW[:, :, :height, :width].half().cpu().numpy()
@@ -219,9 +217,15 @@ def predict(
 def predict_files(
     predictor: Predictor, paths: Sequence[Path], batch_size: int = 8
 ) -> Generator[SamplePredicted, None, None]:
-    """Predicts picture files in the order given; sample k is paths[k]. Raises SegbenchError naming a file that cannot be read."""
-    files = ImageFiles(paths)
+    """Predicts picture files in the order given; sample k is paths[k]. Raises SegbenchError naming a file that is no picture or cannot be read."""
+    files = open_images(paths)
     yield from predictor.predict_samples(files, range(len(files)), batch_size)
+
+
+def _pad(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(B, H, W, 3) with the last row and column repeated until both sides are multiples of 16."""
+    down, right = -images.shape[1] % MULTIPLE, -images.shape[2] % MULTIPLE
+    return np.pad(images, ((0, 0), (0, down), (0, right), (0, 0)), mode="edge") if down or right else images
 
 
 def _group_by_size(images: Sequence[NDArray[np.uint8]]) -> Iterator[list[NDArray[np.uint8]]]:
@@ -250,4 +254,5 @@ def _ramp(start: int, tile: int, length: int) -> NDArray[np.float32]:
     places = np.arange(start, end)
     from_start = places - start + 1 if start else np.full(end - start, OVERLAP)
     to_end = end - places if end < length else np.full(end - start, OVERLAP)
-    return np.minimum(np.minimum(from_start, to_end), OVERLAP).astype(np.float32)
+    ramp: NDArray[np.float32] = np.minimum(np.minimum(from_start, to_end), OVERLAP).astype(np.float32)
+    return ramp

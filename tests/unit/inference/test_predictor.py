@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,6 @@ from torch import nn
 
 from segbench.errors import OutOfMemory, SegbenchError
 from segbench.formats.checkpoints import Scaling
-from segbench.inference.files import ImageFiles
 from segbench.inference.predictor import Predictor, _tile_starts, predict, predict_files
 from segbench.records import CheckpointInfo, ClassInfo, ClassTable, Sample
 
@@ -109,8 +109,8 @@ def test_that_an_image_that_does_not_fit_is_read_in_tiles_without_seams():
     image = _image(400, 610)
     (tiled,) = _predictor(Local(room=200 * 200)).predict([image])
     (whole,) = _predictor(Local()).predict([image])
-    # Only a tile's own outermost pixels see other neighbours, and they have the smallest weight
-    assert np.abs(tiled.astype(float) - whole).max() < 0.02
+    # Only a tile's own outermost pixels see other neighbours, and they have the smallest weight: 1 of 65, 2 where four meet
+    assert np.abs(tiled.astype(float) - whole).max() < 0.04
     assert np.abs(tiled.astype(float) - whole).mean() < 1e-3
 
 
@@ -134,7 +134,7 @@ def test_that_tiles_cover_everything_and_overlap(length):
         covered[start : start + 128] += 1
     assert covered.min() >= 1
     assert starts[-1] + 128 >= length
-    assert all(b - a <= 128 - 64 for a, b in zip(starts, starts[1:], strict=False))
+    assert all(b - a <= 128 - 64 for a, b in itertools.pairwise(starts))
 
 
 @pytest.mark.parametrize("image", [np.zeros((4, 4), np.uint8), np.zeros((0, 4, 3), np.uint8), np.zeros((4, 4, 3))])
@@ -167,9 +167,9 @@ def test_that_files_are_predicted_at_their_own_size(tmp_path: Path):
     Image.fromarray(_image(33, 5)[:, :, 0]).save(paths[1])
     events = list(predict_files(_predictor(Local()), paths))
     assert [event.prediction.scores.shape for event in events] == [(2, 10, 20), (2, 33, 5)]
-    assert [event.prediction.name for event in events] == ["ä b.png", "c.png"]
+    assert [event.prediction.name for event in events] == ["ä b", "c"]
 
 
 def test_that_a_missing_file_is_named(tmp_path: Path):
     with pytest.raises(SegbenchError, match=r"nothing\.png"):
-        ImageFiles([tmp_path / "nothing.png"])
+        list(predict_files(_predictor(Local()), [tmp_path / "nothing.png"]))
