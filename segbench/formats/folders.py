@@ -40,6 +40,7 @@ from segbench.formats.sources import (
     Listing,
     PlaneFiles,
     Source,
+    find_stem,
     list_folder,
     natural_key,
 )
@@ -94,7 +95,7 @@ def _find_pairs(path: Path, root: Listing) -> list[_Pair]:
     own_split = SPLITS.get(path.name.lower(), "all")
     images, masks = root.child(_IMAGE_FOLDERS), root.child(_MASK_FOLDERS)
     if images is not None:
-        image_list, mask_list = list_folder(images), list_folder(masks) if masks else None
+        image_list, mask_list = list_folder(images), list_folder(masks, sort=False) if masks else None
         if image_list.images:
             return [_Pair(own_split, image_list, mask_list)]
         return [
@@ -109,16 +110,16 @@ def _find_pairs(path: Path, root: Listing) -> list[_Pair]:
         inside = list_folder(os.path.join(root.path, folder))
         images, masks = inside.child(_IMAGE_FOLDERS), inside.child(_MASK_FOLDERS)
         if images is not None:
-            pairs.append(_Pair(SPLITS[name], list_folder(images), list_folder(masks) if masks else None))
+            pairs.append(_Pair(SPLITS[name], list_folder(images), list_folder(masks, sort=False) if masks else None))
         elif inside.images:
             beside = root.child(name + ending for ending in _MASK_ENDINGS)
-            pairs.append(_Pair(SPLITS[name], inside, list_folder(beside) if beside else None))
+            pairs.append(_Pair(SPLITS[name], inside, list_folder(beside, sort=False) if beside else None))
     return pairs
 
 
 def _list_child(listing: Listing | None, name: str) -> Listing | None:
     child = listing.child([name]) if listing else None
-    return list_folder(child) if child else None
+    return list_folder(child, sort=False) if child else None
 
 
 def _find_images(root: Listing) -> Generator[Progressed, None, list[_Pair]]:
@@ -175,10 +176,10 @@ def _check_names(pairs: list[_Pair], lookups: dict[str, FileLookup]) -> None:
     """Raises SegbenchError for a split none of whose images has a mask of its name."""
     for pair in pairs:
         files = lookups.get(pair.split)
-        if files and not any(files.find(os.path.splitext(name)[0]) for name in pair.images.images):
+        if files and not any(files.find(find_stem(name)) for name in pair.images.images):
             raise SegbenchError(
                 f"No mask in {files.folder} has the name of an image in {pair.images.path}.",
-                f"Name the mask of {pair.images.images[0]} {os.path.splitext(pair.images.images[0])[0]}.png, or with _mask, _L or _gt "
+                f"Name the mask of {pair.images.images[0]} {find_stem(pair.images.images[0])}.png, or with _mask, _L or _gt "
                 "before the dot.",
             )
 
@@ -276,4 +277,4 @@ def _open_planes(path: Path, pairs: list[_Pair], white: WhiteLevel) -> FoundData
 
 def _find_planes(masks: Listing, classes: ClassTable) -> PlaneFiles:
     folders = [masks.child([name.lower()]) for name in classes.names]
-    return PlaneFiles(tuple(FileLookup(list_folder(folder)) if folder else None for folder in folders))
+    return PlaneFiles(tuple(FileLookup(list_folder(folder, sort=False)) if folder else None for folder in folders))

@@ -40,7 +40,7 @@ warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 def is_image_name(name: str) -> bool:
     """Whether a file name ends like a picture that `read_image` reads; hidden files do not."""
-    return not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES
+    return name[name.rfind(".") :].lower() in SUFFIXES and not name.startswith(".")
 
 
 @contextmanager

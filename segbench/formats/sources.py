@@ -20,7 +20,7 @@ Masks = NDArray[np.bool_] | NDArray[np.uint8]
 
 MASK_SUFFIXES = ("", "_mask", "_masks", "_L", "_gt", "_label", "_labels", "_seg", "_annotation")
 IMAGE_SUFFIXES = ("_image", "_img", "_sat")
-_DIGITS = re.compile(r"(\d+)")
+_DIGITS = re.compile(r"\d+")
 
 
 class Source(Protocol):
@@ -63,8 +63,8 @@ class Listing:
         return None if found is None else os.path.join(self.path, found)
 
 
-def list_folder(path: str | os.PathLike[str]) -> Listing:
-    """Lists a folder without opening anything in it. Raises SegbenchError if it may not be listed."""
+def list_folder(path: str | os.PathLike[str], sort: bool = True) -> Listing:
+    """Lists a folder without opening anything in it; `sort` False leaves the pictures in the order of the disk. Raises SegbenchError if it may not be listed."""
     folders, images = {}, []
     try:
         with os.scandir(path) as entries:
@@ -78,20 +78,28 @@ def list_folder(path: str | os.PathLike[str]) -> Listing:
         raise SegbenchError(
             f"The folder {os.fspath(path)} could not be listed: {error.strerror}.", "Check its permissions."
         ) from error
-    images.sort(key=natural_key)
+    if sort:
+        images.sort(key=natural_key)
     return Listing(os.fspath(path), {k: folders[k] for k in sorted(folders, key=natural_key)}, images)
 
 
-def natural_key(name: str) -> tuple[list[str | int], str]:
+def natural_key(name: str) -> tuple[str, str]:
     """Sorts 2.png before 10.png."""
-    parts: list[str | int] = list(_DIGITS.split(name.lower()))
-    parts[1::2] = map(int, parts[1::2])
-    return parts, name
+    return _DIGITS.sub(_pad, name.lower()), name
+
+
+def _pad(digits: re.Match[str]) -> str:
+    return digits[0].zfill(20)
+
+
+def find_stem(name: str) -> str:
+    """A file name without its last ending (os.path.splitext takes five times as long, which counts with 100,000 files)."""
+    return name[:dot] if (dot := name.rfind(".")) > 0 else name
 
 
 def name_samples(files: Sequence[str]) -> list[str]:
     """A name a file, usable as a file name: its stem, with folders before it if there are any; told apart where two are equal."""
-    names = [os.path.splitext(file)[0].replace(os.sep, "_") for file in files]
+    names = [find_stem(file).replace(os.sep, "_") for file in files]
     if len(set(names)) == len(names):
         return names
     names = [file.replace(os.sep, "_").replace(".", "_") for file in files]
@@ -108,7 +116,7 @@ class FileLookup:
 
     def __init__(self, listing: Listing) -> None:
         self.folder = listing.path
-        self._by_stem = {os.path.splitext(name)[0]: name for name in listing.images}
+        self._by_stem = {find_stem(name): name for name in listing.images}
 
     def __len__(self) -> int:
         return len(self._by_stem)
@@ -124,7 +132,7 @@ class FileLookup:
 
     def sample(self, count: int) -> list[str]:
         """`count` paths spread evenly over the folder (all if it holds fewer)."""
-        names = list(self._by_stem.values())
+        names = sorted(self._by_stem.values())
         picks = np.unique(np.linspace(0, len(names) - 1, min(count, len(names))).round().astype(int))
         return [os.path.join(self.folder, names[k]) for k in picks]
 
@@ -235,4 +243,4 @@ class FileSource:
         return masks
 
     def _stem(self, i: int) -> str:
-        return os.path.splitext(os.path.basename(self._files[i]))[0]
+        return find_stem(os.path.basename(self._files[i]))

@@ -11,7 +11,15 @@ from segbench.events import Progressed
 from segbench.formats.classes import Naming, build_index_table, find_class_file, load_palette, read_class_file
 from segbench.formats.images import WhiteLevel
 from segbench.formats.masks import build_rule
-from segbench.formats.sources import FileLookup, FileSource, FoundDataset, LabelFiles, list_folder, natural_key
+from segbench.formats.sources import (
+    FileLookup,
+    FileSource,
+    FoundDataset,
+    LabelFiles,
+    find_stem,
+    list_folder,
+    natural_key,
+)
 
 _FIRST_SPLITS = ("train", "val", "test")
 
@@ -48,8 +56,8 @@ def open_voc(path: Path) -> Generator[Progressed, None, FoundDataset | None]:
     index_table = build_index_table(naming, str(class_file or root))
     images = list_folder(root / "JPEGImages")
     yield Progressed("listing", len(images.images), 0)
-    masks = FileLookup(list_folder(root / "SegmentationClass"))
-    by_stem = {os.path.splitext(name)[0]: name for name in images.images}
+    masks = FileLookup(list_folder(root / "SegmentationClass", sort=False))
+    by_stem = {find_stem(name): name for name in images.images}
     splits = {
         split: [by_stem[stem] for stem in stems if stem in by_stem]
         for split, stems in _read_lists(root / "ImageSets" / "Segmentation").items()
