@@ -8,20 +8,21 @@ painted by hand say what they are with a dynamic property, which the stylesheet 
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QPalette
-from PySide6.QtWidgets import QApplication, QStyleFactory, QWidget
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtGui import QColor, QPalette
+from PySide6.QtWidgets import QApplication, QWidget
+
+if TYPE_CHECKING:
+    from PySide6.QtGui import QFont
 
 Mode = Literal["system", "light", "dark"]
 Mark = Literal["muted", "title", "heading", "bad", "good", "warning", "primary", "flat", "danger", ""]
 GRID = 8  # px; margins and gaps are multiples of it
 
 
-@dataclass(frozen=True)
-class Theme:
+class Theme(NamedTuple):
     """Colour roles. Text roles (text, muted, accent, good, warning, bad) reach 4.5:1 on background and on surface."""
 
     name: Literal["light", "dark"]
@@ -85,6 +86,7 @@ class _State:
     theme: Theme = LIGHT
     signals: ThemeSignals | None = None
     follows_system = False
+    in_force = False
 
 
 def current_theme() -> Theme:
@@ -104,8 +106,21 @@ def theme_signals() -> ThemeSignals:
     return _State.signals
 
 
+def apply_first(app: QApplication, dark: bool | None) -> None:
+    """Colours for the first paint, before `apply`: what was shown last, or (None) what the desktop's palette looks like.
+
+    Asking Qt for the desktop's scheme loads the Qt namespace's enums, a fifth of the time to the first paint. The style comes
+    with the application's arguments ("-style", "fusion"), because setStyle loads all of QStyle's.
+    """
+    if dark is None:
+        dark = app.palette().window().color().lightness() < 128
+    _use(app, DARK if dark else LIGHT)
+
+
 def apply(app: QApplication, mode: Mode = "system") -> None:
     """Puts a theme in force for the whole application; with "system" it follows the desktop from then on."""
+    from PySide6.QtCore import Qt
+
     _State.mode = mode
     hints = app.styleHints()
     if hasattr(hints, "setColorScheme"):  # Qt 6.8: title bars and native dialogs go along
@@ -114,15 +129,19 @@ def apply(app: QApplication, mode: Mode = "system") -> None:
     if not _State.follows_system:
         _State.follows_system = True
         hints.colorSchemeChanged.connect(lambda _scheme: _State.mode == "system" and _use(app, _read_system(app)))
-        app.setStyle(QStyleFactory.create("Fusion"))
+        if app.style().objectName().lower() not in ("fusion", "stylesheetstyle"):
+            app.setStyle("Fusion")
     _use(app, {"light": LIGHT, "dark": DARK}.get(mode) or _read_system(app))
 
 
 def mark(widget: QWidget, role: Mark) -> None:
     """Says what a widget is, so that the stylesheet dresses it; "" takes the mark off. May be called again at any time."""
-    if widget.property("mark") == role:
+    before = widget.property("mark")
+    if before == role:
         return
     widget.setProperty("mark", role)
+    if before is None and widget.parentWidget() is None and not widget.isVisible():
+        return  # Qt will polish it when it is shown; polish() itself would load every enum of Qt
     style = widget.style()
     style.unpolish(widget)
     style.polish(widget)
@@ -151,6 +170,8 @@ def contrast(one: QColor, other: QColor) -> float:
 
 def mono_font(points: float | None = None) -> QFont:
     """The system's fixed-width font, for numbers in columns and logs."""
+    from PySide6.QtGui import QFont
+
     font = QFont("monospace")
     font.setStyleHint(QFont.StyleHint.Monospace)
     if points:
@@ -159,11 +180,15 @@ def mono_font(points: float | None = None) -> QFont:
 
 
 def _read_system(app: QApplication) -> Theme:
+    from PySide6.QtCore import Qt
+
     return DARK if app.styleHints().colorScheme() == Qt.ColorScheme.Dark else LIGHT
 
 
 def _use(app: QApplication, theme: Theme) -> None:
-    _State.theme = theme
+    if _State.theme is theme and _State.in_force:
+        return
+    _State.theme, _State.in_force = theme, True
     app.setPalette(build_palette(theme))
     app.setStyleSheet(build_stylesheet(theme))
     style_plots()
@@ -185,7 +210,7 @@ def build_palette(theme: Theme) -> QPalette:
         role.Shadow: QColor("#000000") if theme.is_dark else QColor("#9aa2ae"),
     }.items():  # fmt: skip
         palette.setColor(name, color)
-    faint = QColor(theme.muted)
+    faint = theme.muted.lighter(100)  # a copy; QColor(QColor) would load every enum of Qt
     faint.setAlphaF(0.62)
     for name in (role.WindowText, role.Text, role.ButtonText):
         palette.setColor(group.Disabled, name, faint)
@@ -219,7 +244,7 @@ QPushButton[mark="flat"] {{ border: 1px solid transparent; border-radius: 4px; p
 QPushButton[mark="flat"]:hover {{ background: {c["raised"]}; }}
 QPushButton[mark="flat"]:focus {{ border-color: {c["accent"]}; }}
 QFrame#card {{ background: {c["surface"]}; border: 1px solid {c["border"]}; border-radius: 8px; }}
-QWidget#rail {{ background: {c["surface"]}; border-right: 1px solid {c["border"]}; }}
+QFrame#rail {{ border: none; background: {c["surface"]}; border-right: 1px solid {c["border"]}; }}
 QToolButton#rail_page {{ border: none; border-left: 3px solid transparent; padding: 8px 2px 6px 0px; color: {c["muted"]};
     background: transparent; }}
 QToolButton#rail_page:hover {{ background: {c["raised"]}; color: {c["text"]}; }}

@@ -1,0 +1,115 @@
+"""What runs now, told from the stream of events: title, progress, time left. No Qt."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from segbench.events import (
+    Event,
+    FileExported,
+    ImageScored,
+    JobCancelled,
+    JobDone,
+    JobEvent,
+    JobFailed,
+    JobPaused,
+    JobResumed,
+    JobStarted,
+    MemoryRead,
+    Progressed,
+    SamplePredicted,
+    StepDone,
+    TrainingStarted,
+)
+
+QUIET = ("thumbnails", "list runs", "predict sample", "open checkpoint", "preview shapes")  # too short to tell of
+SETTLE_SECONDS = 1.0  # no time left is told before so long
+
+
+@dataclass
+class Work:
+    """One job that has begun. done, total: of images, files or steps; total 0: not known."""
+
+    job: int
+    kind: str
+    title: str
+    began: float
+    done: int = 0
+    total: int = 0
+    first_done: int = 0  # a continued run begins in the middle
+    paused: bool = False
+    moved: float = field(default=0.0)  # when `done` last grew
+
+    @property
+    def seconds_left(self) -> float | None:
+        """By the mean rate so far; None if there is no telling."""
+        spent, gone = self.moved - self.began, self.done - self.first_done
+        if self.paused or not self.total or gone <= 0 or spent < SETTLE_SECONDS:
+            return None
+        return max(0.0, spent / gone * (self.total - self.done))
+
+
+class Activity:
+    """Adopts batches of events; `shown` is the job that the status bar tells of, `others` how many more run."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._works: dict[int, Work] = {}
+        self.memory: MemoryRead | None = None
+        self.device = ""  # what the run in training uses, "" when none runs
+
+    def adopt(self, events: Sequence[Event]) -> None:
+        for event in events:
+            match event:
+                case JobStarted(job, kind, title) if kind not in QUIET:
+                    self._works[job] = Work(job, kind, title, self._clock())
+                case JobEvent(job, _, inner):
+                    self._adopt_step(self._works.get(job), inner)
+                case JobPaused(job) | JobResumed(job) if job in self._works:
+                    self._works[job].paused = isinstance(event, JobPaused)
+                case JobDone(job, _, _) | JobCancelled(job, _) | JobFailed(job, _, _):
+                    work = self._works.pop(job, None)
+                    if work and work.kind == "train":
+                        self.device = ""
+
+    def _adopt_step(self, work: Work | None, event: object) -> None:
+        if isinstance(event, MemoryRead):
+            self.memory = event
+        if work is None:
+            return
+        match event:
+            case TrainingStarted():
+                work.done = work.first_done = event.step
+                work.total, work.began = event.total_steps, self._clock()
+                self.device = event.device
+            case StepDone():
+                work.done, work.moved = event.step, self._clock()
+            case Progressed() | SamplePredicted() | FileExported() | ImageScored():
+                work.done, work.total, work.moved = event.done, event.total, self._clock()
+
+    @property
+    def shown(self) -> Work | None:
+        """Training before all else, then what began last."""
+        works = sorted(self._works.values(), key=lambda w: (w.kind == "train", w.kind != "scan", w.job))
+        return works[-1] if works else None
+
+    @property
+    def others(self) -> int:
+        return max(0, len(self._works) - 1)
+
+
+def describe_time_left(seconds: float) -> str:
+    """ "2 h 5 min left", "about 3 min left", "12 s left" """
+    if seconds >= 3600:
+        minutes = round(seconds / 60)
+        return f"{minutes // 60} h {minutes % 60} min left"
+    if seconds >= 90:
+        return f"about {round(seconds / 60)} min left"
+    return f"{max(1, round(seconds))} s left"
+
+
+def describe_bytes(count: int) -> str:
+    """ "312 MB", "1.4 GB" """
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
