@@ -4,6 +4,7 @@ it yields reaches `publish` on the event loop in batches. No Qt."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import logging
 import threading
@@ -46,6 +47,7 @@ class Job:
         self._cancelled = False
         self._paused = False
         self._begun = False
+        self._ended = False
 
     @property
     def paused(self) -> bool:
@@ -64,11 +66,12 @@ class Job:
         self._set_paused(False)
 
     def _set_paused(self, paused: bool) -> None:
-        if self._paused == paused:
-            return
-        self._paused = paused
-        self._lane.post(JobPaused(self.number) if paused else JobResumed(self.number))
-        self._lane.wake()
+        with self._lane.changed:  # so that nothing can be told of a job behind its end
+            if self._paused == paused or self._ended:
+                return
+            self._paused = paused
+            self._lane.post(JobPaused(self.number) if paused else JobResumed(self.number))
+            self._lane.changed.notify()
 
 
 class _Lane:
@@ -78,37 +81,37 @@ class _Lane:
         self.post = post
         self._urgent: deque[Job] = deque()
         self._waiting: deque[Job] = deque()
-        self._changed = threading.Condition()
+        self.changed = threading.Condition()
         self._closing = False
         self.thread = threading.Thread(target=self._work, name=f"segbench-{name}", daemon=True)
 
     def add(self, job: Job, urgent: bool) -> None:
-        with self._changed:
+        with self.changed:
             (self._urgent if urgent else self._waiting).append(job)
             if not self.thread.is_alive() and not self._closing:
                 self.thread.start()
-            self._changed.notify()
+            self.changed.notify()
 
     def wake(self) -> None:
-        with self._changed:
-            self._changed.notify()
+        with self.changed:
+            self.changed.notify()
 
     def jobs(self) -> list[Job]:
-        with self._changed:
+        with self.changed:
             return [*self._urgent, *self._waiting]
 
     def close(self) -> None:
         """Cancels everything; the thread ends when the last `finally` has run."""
-        with self._changed:
+        with self.changed:
             self._closing = True
-            self._changed.notify()
+            self.changed.notify()
 
     def _work(self) -> None:
         while (job := self._next()) is not None:
             self._pull(job)
 
     def _next(self) -> Job | None:
-        with self._changed:
+        with self.changed:
             while True:
                 for job in (*self._urgent, *self._waiting):
                     if job._cancelled or self._closing:
@@ -121,7 +124,7 @@ class _Lane:
                     return ready
                 if self._closing:
                     return None
-                self._changed.wait()
+                self.changed.wait()
 
     def _pull(self, job: Job) -> None:
         try:
@@ -143,10 +146,11 @@ class _Lane:
             self.post(JobEvent(job.number, job.kind, event))
 
     def _finish(self, job: Job, fact: JobFact) -> None:
-        with self._changed:
+        with self.changed:
             for queue in (self._urgent, self._waiting):
                 if job in queue:
                     queue.remove(job)
+            job._ended = True
         self.post(fact)
 
 
@@ -207,7 +211,10 @@ class JobRunner:
         deadline = self._loop.time() + timeout
         while any(lane.thread.is_alive() for lane in self._lanes.values()) and self._loop.time() < deadline:
             await asyncio.sleep(0.01)
-        self._drain()
+        try:
+            self._drain()
+        except Exception:
+            log.exception("The last events of the session could not be shown.")
 
     def _post(self, fact: Event) -> None:
         """From any thread: keeps the fact and asks the loop for a drain, unless one is already due."""
@@ -216,7 +223,7 @@ class JobRunner:
             if self._drain_due:
                 return
             self._drain_due = True
-        if not self._loop.is_closed():
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to hear it
             self._loop.call_soon_threadsafe(self._schedule_drain)
 
     def _schedule_drain(self) -> None:
