@@ -53,6 +53,10 @@ _BY_ERRNO = {
 def explain(error: BaseException) -> ErrorReport:
     """Turns any exception into words for the user; never raises."""
     details = "".join(traceback.format_exception(error))
+    try:
+        text = str(error)
+    except Exception:
+        text = "(it cannot even say what it is)"
     if isinstance(error, SegbenchError):
         smaller = error.smaller_batch if isinstance(error, OutOfMemory) else 0
         return ErrorReport(error.message, error.hint, details, smaller)
@@ -64,11 +68,11 @@ def explain(error: BaseException) -> ErrorReport:
         where = f" ({error.filename})" if error.filename else ""
         if known:
             return ErrorReport(known[0].rstrip(".") + where + ".", known[1], details)
-        return ErrorReport(f"{error.strerror or error}{where}.", "", details)
+        return ErrorReport(f"{(error.strerror or text).rstrip('.')}{where}.", "", details)
     if isinstance(error, KeyboardInterrupt):
         return ErrorReport("Interrupted.", "", details)
     return ErrorReport(
-        f"segbench made a mistake: {type(error).__name__}: {error}",
+        f"segbench made a mistake: {type(error).__name__}: {text}",
         "This is a bug. The details below help to mend it.",
         details,
         expected=False,

@@ -130,6 +130,7 @@ class Session:
 
     def close_dataset(self) -> None:
         self.dataset = None
+        self.sample, self.pins.indices = 0, ()
         self.publish([DatasetClosed()])
 
     def select_sample(self, index: int) -> None:
