@@ -79,12 +79,10 @@ def _show(console: Console, findings: list[Finding]) -> None:
         table.add_row(marks[finding.state], finding.name, text)
     console.print(table)
     counts = {state: sum(finding.state == state for finding in findings) for state in ("problem", "warning")}
+    told = f"segbench works here, with {_count(counts['warning'], 'warning')}." if counts["warning"] else "All is well."
     if counts["problem"]:
-        console.print(f"\n{_count(counts['problem'], 'problem')}; the lines in bold say how to mend it.")
-    elif counts["warning"]:
-        console.print(f"\nsegbench works here, with {_count(counts['warning'], 'warning')}.")
-    else:
-        console.print("\nAll is well.")
+        told = f"{_count(counts['problem'], 'problem')}; the lines in bold say how to mend it."
+    console.print(f"\n{told}")
 
 
 def _count(number: int, noun: str) -> str:
