@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,38 +19,41 @@ if TYPE_CHECKING:
 
     from segbench.data.dataset import Dataset
 
-MEASURED_IMAGES = 400
+MEASURED_PIXELS = 20_000_000  # 5,000 images of 64 x 64, a hundred of 480 x 360
 CONFIDENT_NO = 0.01  # the probability that stands for "predicts nothing"; 0 itself has no finite cross-entropy
 
 
 def measure_baselines(
     target: Target, loss: Loss, dataset: Dataset, indices: NDArray[np.int64], batch_size: int
 ) -> Baselines:
-    """The loss of predicting nothing, and of the best constant a class, on up to 400 evenly spread training images.
+    """The loss of predicting nothing, and of the best constant a class, on evenly spread training images (20 million pixels at most).
 
     Values: the constants 0 and the mean value. Planes: the probabilities 0.01 and the class's share of the pixels. Labels: the
     background class at 0.99 (None without one), and the classes' shares.
     """
-    chosen = indices[np.unique(np.linspace(0, len(indices) - 1, min(MEASURED_IMAGES, len(indices))).astype(int))]
-    truths = [
-        target.encode(torch.from_numpy(b.masks), None if b.known is None else torch.from_numpy(b.known))
-        for b in load_batches(dataset, chosen, batch_size)
-    ]
+    height, width = dataset.read(int(indices[0])).size
+    images = min(max(MEASURED_PIXELS // (height * width), 1), len(indices))
+    chosen = indices[np.linspace(0, len(indices) - 1, images).astype(int)]
+
+    def encode() -> Iterator[Encoded]:
+        for b in load_batches(dataset, chosen, batch_size):
+            yield target.encode(torch.from_numpy(b.masks), None if b.known is None else torch.from_numpy(b.known))
+
     count = len(target.classes)
     if target.kind == "labels":
-        pixels = sum((_count_labels(t.truth, count) for t in truths), torch.zeros(count))
+        pixels = sum((_count_labels(t.truth, count) for t in encode()), torch.zeros(count))
         share = (pixels / pixels.sum().clamp(min=1)).clamp(min=1e-6)
         nothing = None
         if target.classes.background >= 0:
             nothing = torch.full((count,), CONFIDENT_NO / max(count - 1, 1)).log()
             nothing[target.classes.background] = float(np.log(1 - CONFIDENT_NO))
-        return Baselines(_measure(nothing, truths, loss, count), _measure(share.log(), truths, loss, count))
-    mean = torch.stack([t.truth.mean(dim=(0, 2, 3)) for t in truths]).mean(dim=0)
+        return Baselines(_measure(nothing, encode(), loss, count), _measure(share.log(), encode(), loss, count))
+    mean = torch.stack([t.truth.mean(dim=(0, 2, 3)) for t in encode()]).mean(dim=0)
     if target.kind == "values":
-        return Baselines(_measure(torch.zeros(count), truths, loss, count), _measure(mean, truths, loss, count))
+        return Baselines(_measure(torch.zeros(count), encode(), loss, count), _measure(mean, encode(), loss, count))
     no = torch.full((count,), CONFIDENT_NO).logit()
     return Baselines(
-        _measure(no, truths, loss, count), _measure(mean.clamp(1e-6, 1 - 1e-6).logit(), truths, loss, count)
+        _measure(no, encode(), loss, count), _measure(mean.clamp(1e-6, 1 - 1e-6).logit(), encode(), loss, count)
     )
 
 
@@ -57,7 +61,7 @@ def _count_labels(labels: Tensor, count: int) -> Tensor:
     return torch.bincount(labels[labels != IGNORE], minlength=count).float()
 
 
-def _measure(constant_K: Tensor | None, truths: list[Encoded], loss: Loss, count: int) -> float | None:
+def _measure(constant_K: Tensor | None, truths: Iterator[Encoded], loss: Loss, count: int) -> float | None:
     if constant_K is None:
         return None
     total, images = 0.0, 0

@@ -90,11 +90,11 @@ class Trainee:
         """uint8 (B, H, W, 3) -> float32 (B, 3, H, W) on the device, scaled as the network wants it."""
         pixels = torch.from_numpy(images).to(self.device, non_blocking=True).permute(0, 3, 1, 2).float()
         if self.scaling == Scaling():
-            return pixels.contiguous()
+            return pixels.contiguous(memory_format=torch.channels_last)
         mean, deviation = (
             torch.tensor(v, device=self.device)[:, None, None] for v in (self.scaling.mean, self.scaling.deviation)
         )
-        return ((pixels - mean) / deviation).contiguous()
+        return ((pixels - mean) / deviation).contiguous(memory_format=torch.channels_last)
 
     def measure(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """(loss, raw outputs) of one batch."""
@@ -216,7 +216,8 @@ def build_trainee(config: TrainConfig, dataset: Dataset, division: Division) -> 
         torch.backends.cudnn.benchmark = True
         torch.cuda.reset_peak_memory_stats(device)
     torch.manual_seed(config.seed)
-    network = build_network(config.network, len(classes)).to(device)
+    # channels last: a tenth faster here on a CPU, and what tensor cores want
+    network = build_network(config.network, len(classes)).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return Trainee(
         network=network,
         optimizer=build_optimizer(config.optimizer, network),
