@@ -40,7 +40,8 @@ _COLORS = (
 LARGEST_SIDE = 4096
 MOST_BOXES = 1000  # in one image
 LONGEST_NAME = 100
-_BATCH = 128  # images converted at once
+MOST_CLASSES = 250
+_BATCH, _BATCH_BYTES = 128, 32 << 20  # images converted at once, and their bytes
 _LABEL_MAP = "torch_saved_PurdueShapes5MultiObject_label_map.pt"  # what DLStudio writes beside its cache of a data set
 _HINT = "The file does not follow the format of PurdueShapes5MultiObject (slide 80)."
 
@@ -227,12 +228,15 @@ class _Conversion:
         if not isinstance(first_masks, PickledArray) or first_masks.value is None or first_masks.value.ndim != 3:
             raise self.error(0, "its masks are not an array of (classes, height, width)")
         count, self.height, self.width = first_masks.value.shape
+        if not 1 <= count <= MOST_CLASSES:
+            raise self.error(0, f"its masks have {count} planes")
         if not 1 <= max(self.height, self.width) <= LARGEST_SIDE:
             raise self.error(0, f"{self.width} x {self.height} pixels are out of range (up to {LARGEST_SIDE} a side)")
         self.classes = _read_label_map(path.name, label_map, count)
         self.values = np.array(self.classes.values, np.uint8)
         # A file that tells one image and refers to it a million times is small, what it would convert to is not
-        if len(records) * self.height * self.width > 2 * unpacked + (64 << 20):
+        self.bytes = (3 + count) * self.height * self.width  # of one image
+        if len(records) * self.bytes > 2 * unpacked + (64 << 20):
             raise SegbenchError(f"{path.name} holds more images than its size has room for.", _HINT)
 
     def error(self, index: int, reason: str) -> SegbenchError:
@@ -249,8 +253,9 @@ class _Conversion:
         try:
             writer.start("images", np.uint8, (total, *size, 3))
             writer.start("masks", np.uint8, (total, packed))
-            for begin in range(0, total, _BATCH):
-                indices = range(begin, min(begin + _BATCH, total))
+            batch = max(1, min(_BATCH, _BATCH_BYTES // self.bytes))
+            for begin in range(0, total, batch):
+                indices = range(begin, min(begin + batch, total))
                 channels = np.empty((len(indices), 3, self.height * self.width), np.uint8)
                 masks = np.empty((len(indices), classes, *size), np.uint8)
                 counts = np.zeros((len(indices), classes), np.int32)
