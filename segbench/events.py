@@ -102,6 +102,16 @@ class MemoryRead:
     device: str  # "cuda", "process"
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class RunLogRead:
+    """A part of a run's log, in order, as it is read for showing. first: it begins the log, so earlier facts are void."""
+
+    path: str
+    name: str
+    facts: tuple[LoggedEvent, ...]
+    first: bool
+
+
 # Data ---------------------------------------------------------------------------------------------------------------
 
 
@@ -261,6 +271,20 @@ class RunOpened:
 
 
 @dataclass(frozen=True, slots=True)
+class RunsCompared:
+    """The curves of these runs are to be drawn beside those of the run that is shown."""
+
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunContinueRequested:
+    """A run is to be shown, and trained further once the user has said for how long."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class CheckpointOpened:
     info: CheckpointInfo
 
@@ -298,6 +322,7 @@ WorkEvent = (
     LoggedEvent
     | PreviewsUpdated
     | MemoryRead
+    | RunLogRead
     | Progressed
     | ThumbnailsMade
     | SamplesScanned
@@ -314,6 +339,8 @@ SessionFact = (
     | PinsChanged
     | RunsListed
     | RunOpened
+    | RunsCompared
+    | RunContinueRequested
     | CheckpointOpened
     | PageRequested
     | ExportRequested
