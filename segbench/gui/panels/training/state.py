@@ -1,0 +1,161 @@
+"""What is known of one run, counted from its events, and the frozen state that the view shows. No Qt, no numpy."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from segbench.events import (
+    CheckpointSaved,
+    EpochDone,
+    LoggedEvent,
+    MemoryRead,
+    StepDone,
+    TrainingEnded,
+    TrainingStarted,
+)
+
+if TYPE_CHECKING:
+    from segbench.formats.runs import RunFile
+
+Phase = Literal[
+    "idle", "opening", "preparing", "training", "validating", "paused", "stopping", "cancelling",
+    "completed", "stopped", "failed", "interrupted",
+]  # fmt: skip
+RATE_SECONDS = 10.0  # images a second are counted over this much busy time
+LOSS_STEPS = 50  # the loss that is shown is the mean of this many steps
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """All that the header and the buttons show, resolved: the view decides nothing."""
+
+    phase: Phase = "idle"
+    name: str = ""
+    sentence: str = ""  # what went wrong, or what is missing, in words
+    step: int = 0
+    total_steps: int = 0
+    epoch: int = 0  # the one in progress, from 1; 0 before the first step
+    epochs: int = 0
+    images_per_second: float | None = None
+    elapsed: float | None = None  # seconds of work
+    remaining: float | None = None
+    device: str = ""
+    memory: MemoryRead | None = None
+    loss: float | None = None
+    best_iou: float | None = None
+    best_epoch: int = 0
+    validation: str | None = None  # the split that is watched; "" there is none; None not known yet
+    validated: int = 0  # images of this epoch's validation done
+    validating: int = 0  # of so many
+    other: str = ""  # the name of a run that is being trained while another one is shown
+    smaller_batch: int = 0  # the batch size to offer after memory ran out
+    can_start: bool = False
+    can_pause: bool = False
+    can_stop: bool = False
+    can_cancel: bool = False
+    can_continue: bool = False
+    can_predict: bool = False
+
+
+class RunRecord:
+    """Numbers of one run, from its events in order."""
+
+    def __init__(self, path: str, name: str) -> None:
+        self.path = path
+        self.name = name
+        self.file: RunFile | None = None
+        self.live = False  # trained in this window, so its events are all here
+        self.phase: Phase = "opening"
+        self.clear()
+
+    def clear(self) -> None:
+        """Forgets all facts: the log is read anew."""
+        self.started: TrainingStarted | None = None
+        self.step = 0
+        self.seconds: float | None = None
+        self.best: EpochDone | None = None
+        self.epochs_done = 0
+        self.checkpoints: dict[str, str] = {}
+        self.sentence = ""
+        self.memory: MemoryRead | None = None
+        self.smaller_batch = 0
+        self.validated = self.validating = 0
+        self._losses: deque[float] = deque(maxlen=LOSS_STEPS)
+        self._recent: deque[tuple[float, int]] = deque()  # (seconds, images) of the last RATE_SECONDS
+        self._first: StepDone | None = None  # of this stretch of training
+        self._stretch = 0  # steps since then
+
+    def add(self, facts: Sequence[LoggedEvent]) -> None:
+        """Takes over a batch of the run's facts."""
+        for fact in facts:
+            match fact:
+                case StepDone():
+                    self._add_step(fact)
+                case EpochDone():
+                    self.epochs_done, self.seconds = fact.epoch, fact.seconds
+                    if fact.best:
+                        self.best = fact
+                case TrainingStarted():
+                    self._start(fact)
+                case CheckpointSaved():
+                    self.checkpoints[fact.kind] = fact.path
+                case TrainingEnded():
+                    self.phase, self.seconds = fact.reason, fact.seconds
+
+    def _start(self, fact: TrainingStarted) -> None:
+        self.started, self.step = fact, fact.step
+        self.epochs_done = fact.step // fact.steps_per_epoch if fact.steps_per_epoch else 0
+        self.phase = "interrupted"  # until something says how it ended
+        self.sentence, self.smaller_batch = "", 0
+        if self.best is not None and self.best.step > fact.step:
+            self.best = None
+        self._losses.clear()
+        self._recent.clear()
+        self._first, self._stretch = None, 0
+
+    def _add_step(self, fact: StepDone) -> None:
+        self.step, self.seconds = fact.step, fact.seconds
+        self._losses.append(fact.loss)
+        if self._first is None:
+            self._first = fact
+        else:
+            self._stretch += 1
+        self._recent.append((fact.seconds, fact.images))
+        while len(self._recent) > 2 and self._recent[0][0] < fact.seconds - RATE_SECONDS:
+            self._recent.popleft()
+
+    @property
+    def loss(self) -> float | None:
+        """Mean of the last steps' losses."""
+        return sum(self._losses) / len(self._losses) if self._losses else None
+
+    @property
+    def images_per_second(self) -> float | None:
+        """Over the last ten seconds of work; None before the second step."""
+        if len(self._recent) < 2:
+            return None
+        span = self._recent[-1][0] - self._recent[0][0]
+        return (sum(images for _, images in self._recent) - self._recent[0][1]) / span if span > 0 else None
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds of work left, at this stretch's mean pace (validation and previews included)."""
+        if self.started is None or self._first is None or self._stretch < 3 or self.seconds is None:
+            return None
+        pace = (self.seconds - self._first.seconds) / self._stretch
+        return max(self.started.total_steps - self.step, 0) * pace
+
+    @property
+    def epoch(self) -> int:
+        """The epoch in progress, or the last one when all are done."""
+        if self.started is None or not self.started.steps_per_epoch:
+            return 0
+        return min(max(self.step - 1, 0) // self.started.steps_per_epoch + 1, self.started.epochs) if self.step else 0
+
+    @property
+    def best_checkpoint(self) -> str:
+        """The best checkpoint, else the last, "" if none stands."""
+        return self.checkpoints.get("best") or self.checkpoints.get("last") or ""
