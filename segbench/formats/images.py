@@ -27,13 +27,14 @@ SUFFIXES = frozenset((
 ))  # fmt: skip
 PIXEL_LIMIT = 2**27  # 134 million: 400 MB as RGB, a square of 11,585
 WHITE_LEVEL_FILES = 8
-_FORMATS = ("PNG", "JPEG", "MPO", "BMP", "DIB", "TIFF", "WEBP", "GIF", "PPM", "JPEG2000", "TGA")
+_FORMATS = ("PNG", "JPEG", "BMP", "DIB", "TIFF", "WEBP", "GIF", "PPM", "JPEG2000", "TGA")
 _ORIENTATION = 0x0112
 _EXIF_KEYS = ("exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp")
 _OTHER_BYTE = {"16B": "16L", "16L": "16B", "16N": "16B" if sys.byteorder == "little" else "16L"}
 
 PathLike = str | os.PathLike[str]
 
+# Of several pictures in one JPEG (MPO, as phones write them) the JPEG reader takes the first.
 # PIXEL_LIMIT is checked before any pixel is decoded; Pillow's own warning begins below it
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 

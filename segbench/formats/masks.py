@@ -55,18 +55,16 @@ def read_labels(path: PathLike, rule: MaskRule) -> NDArray[np.uint8]:
     """A mask file as uint8 (H, W): labels of the rule's table, IGNORE where the value means nothing.
 
     Modes 1, L, P, I;16 and I hold indices; so does RGB(A) with three equal channels when the rule knows no colours. Other RGB(A), and
-    P when all its colours are the rule's, is looked up by colour. Raises SegbenchError naming the file.
+    P whose palette holds the rule's colours in another order, is looked up by colour. Raises SegbenchError naming the file.
     """
     values, palette = _decode(path)
     if values.ndim == 3 and not rule.codes.size:
         values = _as_index(values, path)
     if values.ndim == 3:
         return _look_up(_pack_all(values), rule)
-    if palette is not None and rule.codes.size:
-        used = palette[np.unique(values)]
-        if np.isin(used, rule.codes).all():
-            looked_up: NDArray[np.uint8] = _look_up(palette, rule)[values]
-            return looked_up
+    if palette is not None and rule.codes.size and _is_shuffled(values, palette, rule):
+        looked_up: NDArray[np.uint8] = _look_up(palette, rule)[values]
+        return looked_up
     labels: NDArray[np.uint8] = rule.labels[np.clip(values, 0, 255)]
     return labels if values.dtype == np.uint8 else np.where((values >= 0) & (values < 256), labels, np.uint8(IGNORE))
 
@@ -160,6 +158,14 @@ def _as_index(values: NDArray[np.uint8], path: PathLike) -> NDArray[np.uint8]:
             "Write each class's colour behind its name in classes.txt, like: road 128 64 128.",
         )
     return values[..., 0]
+
+
+def _is_shuffled(values: NDArray[Any], palette: NDArray[np.uint32], rule: MaskRule) -> bool:
+    """Whether all colours used are the rule's, but stand at other indices: then the colours are meant, not the indices."""
+    used = np.unique(values)
+    known = rule.labels[used] != IGNORE
+    agrees = (_look_up(palette[used], rule) == rule.labels[used])[known].all()
+    return not agrees and bool(np.isin(palette[used], rule.codes).all())
 
 
 def _pack_all(values: NDArray[np.uint8]) -> NDArray[np.uint32]:
