@@ -85,6 +85,7 @@ class ClassTableWidget(QWidget):
         self._solo = -1
         self._before_solo: list[bool] = []
         self._two_ended = False
+        self.scale = "probability"
         self.gesture = 0  # grows with each drag or focus: changes with the same number belong together for undo
         self._build_header()
         self._grid_holder = _Rows(self)
@@ -152,6 +153,7 @@ class ClassTableWidget(QWidget):
                 widget.hide()
                 widget.deleteLater()
         self._rows, self._current, self._solo, self._two_ended = [], -1, -1, False
+        self.scale = scale
         for column, text in enumerate(COLUMNS):
             title = QLabel(text, alignment=_side(column))
             mark(title, "muted")
@@ -160,6 +162,7 @@ class ClassTableWidget(QWidget):
         for k, one in enumerate(classes.classes if classes else ()):
             self._rows.append(self._build_row(k, one.name, QColor(*one.color), scale))
         self._grid.setRowStretch(len(self._rows) + 1, 1)
+        self._find_width()
         self._grid_holder.update()
 
     def set_windows(self, windows: Sequence[tuple[float, float]]) -> None:
@@ -169,6 +172,13 @@ class ClassTableWidget(QWidget):
             row.slider.set_two_ended(self._two_ended)
             row.high.setVisible(self._two_ended and self._thresholds)
             self._show_window(row, low, high)
+        self._find_width()
+
+    def _find_width(self) -> None:
+        """Columns are never cut: the scroll area is as wide as its rows need, and a scroll bar."""
+        bar = self._scroll.verticalScrollBar().sizeHint().width()
+        self._grid.activate()
+        self._scroll.setMinimumWidth(self._grid.minimumSize().width() + bar)
 
     def set_values(self, values: Sequence[tuple[float | None, int | None]]) -> None:
         """IoU (None: not defined) and pixels (None: not known) a class."""

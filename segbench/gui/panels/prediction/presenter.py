@@ -1,0 +1,601 @@
+"""What the prediction panel decides: which checkpoint looks at which sample, under which thresholds. No Qt; work runs as jobs."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from segbench.events import (
+    CheckpointOpened,
+    CheckpointSaved,
+    DatasetClosed,
+    DatasetOpened,
+    Event,
+    ExportRequested,
+    ImageScored,
+    JobCancelled,
+    JobDone,
+    JobEvent,
+    JobFailed,
+    RunsListed,
+    SampleSelected,
+    TrainingStarted,
+)
+from segbench.gui.panels.prediction import workshop
+from segbench.gui.panels.prediction.choices import Choice, list_choices
+from segbench.gui.panels.prediction.scored import ScoredImage, ScoredSplit
+from segbench.gui.panels.prediction.workshop import Key, Workshop
+from segbench.records import CheckpointInfo, ClassTable, Reading, RunInfo, Sample
+
+if TYPE_CHECKING:
+    from segbench.gui.panels.prediction.reading import LiveReading
+    from segbench.gui.session import Session
+    from segbench.jobs import Job, JobRunner
+
+Stage = Literal["no dataset", "no checkpoint", "ready"]
+Mode = Literal["side", "overlay", "difference", "scores", "lecture"]
+Color = tuple[int, int, int]
+FILES = "files"  # the split's name for image files dragged in
+CACHE_BYTES = 256 * 2**20
+LECTURE_SAMPLES = 4  # columns of slides 84-86, and the reference's batch
+
+
+class PredictionView(Protocol):
+    """What the presenter asks of a view. Calls come on the GUI thread, each only when something changed."""
+
+    def show_stage(self, stage: Stage) -> None: ...
+    def show_choices(self, choices: Sequence[Choice], place: int) -> None: ...
+    def show_checkpoint(self, info: CheckpointInfo | None, truth: ClassTable | None, comparable: bool) -> None: ...
+    def show_splits(self, splits: Sequence[tuple[str, int]], present: str) -> None: ...
+    def show_position(self, place: int, count: int, name: str) -> None: ...
+    def show_classes(self, classes: ClassTable, scale: str) -> None: ...
+    def show_colors(self, colors: tuple[Color, ...]) -> None: ...
+    def show_windows(self, reading: Reading, preset: str) -> None: ...
+    def show_sample(self, sample: Sample | None, comparable: bool) -> None: ...
+    def show_reading(self, live: LiveReading | None) -> None: ...
+    def show_lecture(self, readings: Sequence[LiveReading]) -> None: ...
+    def show_busy(self, busy: bool) -> None: ...
+    def show_scoring(self, done: int, total: int) -> None: ...
+    def show_scored(self, scored: ScoredSplit | None, stale: bool) -> None: ...
+
+
+class PredictionPresenter:
+    """One per window. `session` tells what is open, `jobs` does the work."""
+
+    def __init__(self, session: Session, jobs: JobRunner) -> None:
+        self._session = session
+        self._jobs = jobs
+        self._workshop = Workshop()
+        self._view: PredictionView | None = None
+        self._active = False
+        self._dirty = True
+        self._touched = False  # the user has chosen a sample of this dataset
+        self._runs: tuple[RunInfo, ...] = ()
+        self._training = ""  # folder of the run in training
+        self._following = False
+        self._awaited: Job | None = None  # the reading of a checkpoint that the panel asked for itself
+        self._files: Any = None
+        self._file_index = -1  # >= 0: the files dragged in are shown
+        self._opening: Job | None = None
+        self._loading: Job | None = None
+        self._predicting: Job | None = None
+        self._asked: frozenset[int] = frozenset()  # samples that job will bring
+        self._scoring: Job | None = None
+        self._batch_statistics = False
+        self._sample: Sample | None = None
+        self._readings: OrderedDict[int, LiveReading] = OrderedDict()
+        self._colors: dict[str, Color] = {}  # by class name: what the user chose
+        self._choices: list[Choice] = []
+        self.mode: Mode = "side"
+        self.reading: Reading | None = None
+        self.preset = "default"
+        self.scored: ScoredSplit | None = None
+
+    def attach(self, view: PredictionView) -> None:
+        self._view = view
+        self._show_all()
+
+    @property
+    def view(self) -> PredictionView:
+        assert self._view is not None, "attach a view first"
+        return self._view
+
+    # What is shown now --------------------------------------------------------------------------------------------------
+
+    @property
+    def source(self) -> Any:
+        """The dataset looked at: the session's, or the files dragged in. None without."""
+        return self._files if self._file_index >= 0 else self._session.dataset
+
+    @property
+    def index(self) -> int:
+        """The present sample, counted over all splits of the source."""
+        return self._file_index if self._file_index >= 0 else self._session.sample
+
+    @property
+    def checkpoint(self) -> CheckpointInfo | None:
+        return self._session.checkpoint
+
+    @property
+    def comparable(self) -> bool:
+        """The dataset's classes are those the network was trained on, so that truth and prediction can be compared."""
+        info, source = self.checkpoint, self.source
+        if info is None or source is None or source.info.classes is None:
+            return False
+        theirs, ours = source.info.classes, info.classes
+        same = [n.casefold() for n in theirs.names] == [n.casefold() for n in ours.names]
+        return same and theirs.exclusive == ours.exclusive
+
+    @property
+    def live(self) -> LiveReading | None:
+        """The present sample's prediction, if it has come."""
+        return self._readings.get(self.index)
+
+    @property
+    def split(self) -> str:
+        if self._file_index >= 0:
+            return FILES
+        source = self.source
+        return source.split_of(self.index) if source is not None and len(source) else ""
+
+    @property
+    def span(self) -> range:
+        """The indices of the present split."""
+        if self._file_index >= 0:
+            return range(len(self._files))
+        source = self.source
+        return source.splits[self.split] if source is not None and len(source) else range(0)
+
+    def colors(self, classes: ClassTable) -> tuple[Color, ...]:
+        """The user's colours, else the dataset's where it knows the class, else the table's own."""
+        dataset = self._session.dataset
+        known = dataset.info.classes if dataset is not None else None
+        own = {c.name: c.color for c in known.classes} if known is not None else {}
+        return tuple(self._colors.get(c.name, own.get(c.name, c.color)) for c in classes.classes)
+
+    # What the user asks for -----------------------------------------------------------------------------------------------
+
+    def set_active(self, active: bool) -> None:
+        """The panel came into view or left it; it works only while it is seen."""
+        self._active = active
+        if not active:
+            return
+        if not self._runs:
+            self._session.list_runs()
+        if not self._touched:
+            self._begin_with_test()
+        if self._dirty:
+            self._refresh()
+
+    def choose(self, place: int) -> None:
+        """Takes the checkpoint at this place of the choices."""
+        if 0 <= place < len(self._choices):
+            choice = self._choices[place]
+            self._following = choice.kind == "training"
+            self._read_choice(choice)
+
+    def open_checkpoint(self, path: str) -> None:
+        self._following = False
+        self._session.open_checkpoint(path)
+
+    def open_files(self, paths: Sequence[str]) -> None:
+        """Image files from anywhere; they are shown in place of the dataset until another split is chosen."""
+        title = f"Opening {len(paths)} images"
+        self._opening = self._jobs.start(
+            "open files", workshop.open_files(paths), title=title, lane="io", newest_wins=True
+        )
+
+    def show_page(self, page: str) -> None:
+        self._session.show_page(page)
+
+    def go_to(self, index: int) -> None:
+        """Any sample of the source; out of range is brought into range."""
+        source = self.source
+        if source is None or not len(source):
+            return
+        self._touched = True
+        if self._file_index >= 0:
+            self._file_index = min(max(index, 0), len(source) - 1)
+            self._refresh()
+        else:
+            self._session.select_sample(index)
+
+    def step(self, by: int) -> None:
+        """Forward or back inside the split; stops at its ends."""
+        span = self.span
+        if span:
+            self.go_to(min(max(self.index + by, span[0]), span[-1]))
+
+    def go_to_end(self, last: bool) -> None:
+        if span := self.span:
+            self.go_to(span[-1 if last else 0])
+
+    def go_to_place(self, place: int) -> None:
+        """The place-th sample (from 1) of the split."""
+        if span := self.span:
+            self.go_to(span[min(max(place, 1), len(span)) - 1])
+
+    def choose_split(self, split: str) -> None:
+        was_files = self._file_index >= 0
+        if split == FILES:
+            if self._files is not None and not was_files:
+                self._file_index = 0
+                self._change_source()
+            return
+        if was_files:
+            self._file_index = -1
+            self._change_source()
+        dataset = self._session.dataset
+        if dataset is not None and split in dataset.splits and split != self.split and dataset.splits[split]:
+            self.go_to(dataset.splits[split][0])
+
+    def go_to_next_worst(self) -> None:
+        """The image with the next higher IoU, beginning with the worst."""
+        if self.scored is not None and (index := self.scored.find_next_worst(self.index)) is not None:
+            self.go_to(index)
+
+    def set_mode(self, mode: Mode) -> None:
+        self.mode = mode
+        if mode == "lecture":
+            self._ask_prediction()
+        self._show_lecture()
+
+    def set_window(self, k: int, low: float, high: float) -> None:
+        """Class k is where low < score < high from now on; nothing is predicted again."""
+        if self.reading is not None and k < len(self.reading.windows):
+            windows = list(self.reading.windows)
+            windows[k] = (low, high)
+            self._use_reading(Reading(self.reading.rule, tuple(windows)), "custom", quiet=True)
+
+    def set_reading(self, reading: Reading, preset: str = "custom") -> None:
+        if self.reading is not None and len(reading.windows) == len(self.reading.windows):
+            self._use_reading(reading, preset)
+
+    def find_preset(self, preset: str) -> Reading | None:
+        """The thresholds of that preset; None without a checkpoint."""
+        return workshop.default_reading(self.checkpoint, preset) if self.checkpoint is not None else None
+
+    def set_color(self, name: str, color: Color | None) -> None:
+        """Shows a class in this colour; None: in its own again."""
+        if color is None:
+            self._colors.pop(name, None)
+        else:
+            self._colors[name] = color
+        self._show_colors()
+
+    def own_color(self, name: str) -> Color | None:
+        """What the user chose for that class, if anything."""
+        return self._colors.get(name)
+
+    @property
+    def batch_statistics(self) -> bool:
+        return self._batch_statistics
+
+    def set_batch_statistics(self, batch_statistics: bool) -> None:
+        """Whether batch norms read the present batch, as the reference's test loop lets them."""
+        if batch_statistics != self._batch_statistics:
+            self._batch_statistics = batch_statistics
+            self._forget()
+            self._refresh()
+
+    def score_split(self) -> None:
+        """Predicts and scores every image of the present split under the present thresholds."""
+        if not self.can_score or self.reading is None or self._scoring is not None:
+            return
+        key, span, split = self._key(), self.span, self.split
+        assert key is not None
+        self.scored = ScoredSplit(split, len(span), self.reading, key.path)
+        work = self._workshop.evaluate(self.source, span, key, self.reading)
+        self._scoring = self._jobs.start("predict", work, title=f"Predicting {split}")
+        self.view.show_scored(self.scored, False)
+        self.view.show_scoring(0, len(span))
+
+    @property
+    def can_score(self) -> bool:
+        return self.comparable and bool(self.span)
+
+    def cancel_scoring(self) -> None:
+        if self._scoring is not None:
+            self._scoring.cancel()
+
+    def request_export(self, selected: Sequence[int] = ()) -> None:
+        """Opens the export dialog with what stands here."""
+        info = self.checkpoint
+        colors = self.colors(info.classes) if info is not None else ()
+        self._session.publish([ExportRequested(self.index, tuple(selected), self.reading, colors, self.source)])
+
+    def save_file(self, path: str, data: bytes) -> None:
+        """Writes a picture the view has drawn."""
+        self._jobs.start("save picture", workshop.save_file(path, data), title="Saving the picture", lane="io")
+
+    # What happened ----------------------------------------------------------------------------------------------------------
+
+    def handle(self, events: Sequence[Event]) -> None:
+        scored = 0
+        for event in events:
+            match event:
+                case DatasetOpened() | DatasetClosed():
+                    self._touched, self._file_index = False, -1
+                    self._change_source()
+                    if self._active:
+                        self._begin_with_test()
+                case SampleSelected():
+                    self._touched = True
+                    if self._file_index < 0:
+                        self._refresh()
+                case CheckpointOpened(info=info):
+                    self._take_checkpoint(info)
+                case RunsListed(runs=runs):
+                    self._runs = runs
+                    self._show_choices()
+                case JobEvent(kind="train", event=TrainingStarted(run=run)):
+                    self._training = run
+                    self._show_choices()
+                case JobEvent(kind="train", event=CheckpointSaved(kind="last")):
+                    self._take_saved()
+                case JobEvent(kind="predict", event=ImageScored() as one) if self._is(self._scoring, event.job):
+                    assert self.scored is not None
+                    self.scored.add(ScoredImage(one.index, one.name, one.scores.mean_iou))
+                    scored = one.done
+                case JobDone(kind="train"):
+                    self._session.list_runs()
+                case JobDone(job=job, result=result):
+                    self._take_result(job, result)
+                case JobCancelled(job=job) | JobFailed(job=job):
+                    self._take_end(job)
+        if scored and self.scored is not None:
+            self.view.show_scored(self.scored, False)
+            if self._scoring is not None:
+                self.view.show_scoring(scored, self.scored.total)
+
+    @staticmethod
+    def _is(job: Job | None, number: int) -> bool:
+        return job is not None and job.number == number
+
+    def _take_result(self, job: int, result: Any) -> None:
+        if self._is(self._loading, job):
+            self._loading = None
+            self._show_sample(result)
+        elif self._is(self._predicting, job):
+            self._predicting, self._asked = None, frozenset()
+            for live in result:
+                self._keep(live)
+            self.view.show_busy(False)
+            self._show_reading()
+            self._ask_ahead()
+        elif self._is(self._scoring, job):
+            self._scoring = None
+            if self.scored is not None:
+                self.scored.pooled = result
+            self.view.show_scoring(0, 0)
+            self._show_scored()
+        elif self._is(self._opening, job):
+            self._opening, self._files, self._file_index = None, result, 0
+            self._change_source()
+
+    def _take_end(self, job: int) -> None:
+        """A job of the panel ended without a result; the error dialog says why."""
+        if self._is(self._loading, job):
+            self._loading = None
+        elif self._is(self._predicting, job):
+            self._predicting, self._asked = None, frozenset()
+            self.view.show_busy(False)
+        elif self._is(self._scoring, job):
+            self._scoring = None
+            self.view.show_scoring(0, 0)
+            self._show_scored()
+        elif self._is(self._opening, job):
+            self._opening = None
+
+    def _take_saved(self) -> None:
+        """The run in training has saved; whoever follows it, or has nothing yet, looks at the new weights."""
+        if not self._training:
+            return
+        if self.checkpoint is None:
+            self._following = True
+        if self._following and self._active:
+            self._read_choice(Choice("training", self._training, "", "last"))
+        elif self._following:
+            self._dirty = True
+        self._show_choices()
+
+    def _take_checkpoint(self, info: CheckpointInfo) -> None:
+        training = Choice("training", self._training, "", "last")
+        self._following = self._following and training.is_of(info)
+        self._forget()
+        self._use_default(info)
+        self._show_choices()
+        self._refresh()
+
+    def _use_default(self, info: CheckpointInfo) -> None:
+        """Thresholds last as long as they mean the same: the same classes in the same units."""
+        default = workshop.default_reading(info, "default")
+        shown = (info.classes.names, info.target)
+        if self.reading is None or shown != self._shown:
+            self.reading, self.preset = default, "default"
+        self._shown = shown
+        if self._view is not None:
+            self.view.show_classes(info.classes, "value" if info.target == "values" else "probability")
+            self.view.show_windows(self.reading, self.preset)
+            self._show_colors()
+
+    _shown: tuple[tuple[str, ...], str] = ((), "")
+
+    # Work -------------------------------------------------------------------------------------------------------------------
+
+    def _read_choice(self, choice: Choice) -> None:
+        # Its own job, not the session's open_checkpoint: choosing in the panel does not belong among the recent files
+        title = f"Opening {choice.name or 'the checkpoint'}"
+        self._awaited = self._jobs.start(
+            "open checkpoint", workshop.read_info(choice), title=title, lane="io", newest_wins=True
+        )
+
+    def _key(self) -> Key | None:
+        info = self.checkpoint
+        return Key(info.path, info.step, info.sha256, self._batch_statistics) if info is not None else None
+
+    def _begin_with_test(self) -> None:
+        """A dataset is first looked at where the network has not been: in its test split, else its validation split."""
+        dataset = self._session.dataset
+        if dataset is None or not len(dataset):
+            return
+        for split in ("test", "validation", "val"):
+            if dataset.splits.get(split):
+                self.go_to(dataset.splits[split][0])
+                return
+
+    def _forget(self) -> None:
+        """Predictions made under another key, or of another source."""
+        if self._predicting is not None:
+            self._predicting.cancel()
+        self._predicting, self._asked = None, frozenset()
+        self._readings.clear()
+
+    def _change_source(self) -> None:
+        self._forget()
+        self.cancel_scoring()
+        self.scored, self._scoring, self._sample = None, None, None
+        self.view.show_scoring(0, 0)
+        self._show_scored()
+        self._show_splits()
+        self.view.show_sample(None, False)
+        self._refresh()
+
+    def _refresh(self) -> None:
+        """Shows the present sample, from what is kept or by asking for it."""
+        self._show_stage()
+        self._dirty = not self._active
+        source = self.source
+        if not self._active or source is None or not len(source):
+            return
+        index, span = self.index, self.span
+        self.view.show_position(index - span[0] + 1, len(span), source.name(index))
+        self._show_splits()
+        if (live := self.live) is not None:
+            self._readings.move_to_end(index)
+            if self._sample is not live.sample:
+                self._show_sample(live.sample)
+            self._show_reading()
+            self._ask_ahead()
+            return
+        if self._sample is None or self._sample.index != index:
+            work = workshop.read_sample(source, index)
+            title = f"Reading {source.name(index)}"
+            self._loading = self._jobs.start(
+                "read predicted sample", work, title=title, lane="io", urgent=True, newest_wins=True
+            )
+        self._ask_prediction()
+
+    def _group(self, index: int) -> tuple[int, ...]:
+        """The samples that go through the network together: one, or the reference's batch of four."""
+        if not self._batch_statistics:
+            return (index,)
+        span = self.span
+        first = span[0] + (index - span[0]) // LECTURE_SAMPLES * LECTURE_SAMPLES
+        return tuple(range(first, min(first + LECTURE_SAMPLES, span[-1] + 1)))
+
+    def _wanted(self) -> list[int]:
+        count = LECTURE_SAMPLES if self.mode == "lecture" else 1
+        return [i for i in range(self.index, self.index + count) if i in self.span]
+
+    def _ask_prediction(self, ahead: Sequence[int] = ()) -> None:
+        key, info = self._key(), self.checkpoint
+        missing = [i for i in ahead or self._wanted() if i not in self._readings]
+        if key is None or info is None or self.source is None or not self._active or not missing:
+            return
+        if set(missing) <= self._asked:
+            return
+        groups = list(dict.fromkeys(self._group(i) for i in missing))
+        work = self._workshop.predict(self.source, groups, key, info.classes, self.comparable)
+        self._predicting = self._jobs.start(
+            "predict sample", work, title="Predicting a sample", urgent=True, newest_wins=True
+        )
+        self._asked = frozenset(i for group in groups for i in group)
+        self.view.show_busy(not ahead)
+
+    def _ask_ahead(self) -> None:
+        """The next sample, too, unless a training would pay for it."""
+        if self._predicting is None and not any(job.kind in ("train", "predict") for job in self._jobs.jobs()):
+            following = [i for i in (self.index + 1,) if i in self.span]
+            if following:
+                self._ask_prediction(following)
+
+    def _keep(self, live: LiveReading) -> None:
+        self._readings[live.index] = live
+        spent = sum(kept.byte_count for kept in self._readings.values())
+        while spent > CACHE_BYTES and len(self._readings) > LECTURE_SAMPLES + 1:
+            _, oldest = self._readings.popitem(last=False)
+            spent -= oldest.byte_count
+
+    def _use_reading(self, reading: Reading, preset: str, quiet: bool = False) -> None:
+        """quiet: the view shows the thresholds already."""
+        self.reading, self.preset = reading, preset
+        self.view.show_windows(reading, preset)
+        self._show_reading()
+        if self.scored is not None and self._scoring is None:
+            self._show_scored()
+
+    # Show -------------------------------------------------------------------------------------------------------------------
+
+    def _show_all(self) -> None:
+        self._show_choices()
+        self._show_splits()
+        if self.checkpoint is not None:
+            self._use_default(self.checkpoint)
+        self._show_stage()
+
+    def _show_stage(self) -> None:
+        info, source = self.checkpoint, self.source
+        stage: Stage = "no dataset" if source is None else "no checkpoint" if info is None else "ready"
+        self.view.show_stage(stage)
+        self.view.show_checkpoint(info, source.info.classes if source is not None else None, self.comparable)
+
+    def _show_choices(self) -> None:
+        if self._view is None:
+            return
+        self._choices, place = list_choices(self._runs, self._training, self.checkpoint, self._following)
+        self.view.show_choices(self._choices, place)
+
+    def _show_splits(self) -> None:
+        dataset = self._session.dataset
+        splits = [(name, len(span)) for name, span in dataset.splits.items()] if dataset is not None else []
+        if self._files is not None:
+            splits.append((FILES, len(self._files)))
+        self.view.show_splits(splits, self.split)
+
+    def _show_sample(self, sample: Sample) -> None:
+        if sample.index == self.index:
+            self._sample = sample
+            self.view.show_sample(sample, self.comparable)
+            if self.live is None:
+                self.view.show_reading(None)
+
+    def _show_reading(self) -> None:
+        live = self.live
+        if live is None or self.reading is None:
+            return
+        if self._sample is not live.sample:
+            self._show_sample(live.sample)
+        live.set_reading(self.reading)
+        self.view.show_reading(live)
+        self._show_lecture()
+
+    def _show_lecture(self) -> None:
+        if self.mode != "lecture" or self.reading is None:
+            return
+        readings = [self._readings[i] for i in self._wanted() if i in self._readings]
+        for live in readings:
+            live.set_reading(self.reading)
+        self.view.show_lecture(readings)
+
+    def _show_colors(self) -> None:
+        if self.checkpoint is not None:
+            self.view.show_colors(self.colors(self.checkpoint.classes))
+
+    def _show_scored(self) -> None:
+        scored, info = self.scored, self.checkpoint
+        stale = scored is not None and (
+            info is None or scored.reading != self.reading or scored.checkpoint != info.path
+        )
+        self.view.show_scored(scored, stale)

@@ -1,0 +1,48 @@
+"""The images of a split by their IoU: what a whole-split prediction found out. No Qt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from segbench.records import Reading, Scores
+
+
+class ScoredImage(NamedTuple):
+    """One image's mean IoU over the classes that occur in it or were predicted; None if none does."""
+
+    index: int
+    name: str
+    iou: float | None
+
+
+@dataclass
+class ScoredSplit:
+    """Grows while images are scored. `reading` and `checkpoint` tell what the numbers are true for."""
+
+    split: str
+    total: int
+    reading: Reading
+    checkpoint: str
+    images: list[ScoredImage] = field(default_factory=list)
+    pooled: Scores | None = None  # of all images together, once they are done
+    _ranked: list[int] = field(default_factory=list)
+
+    def add(self, image: ScoredImage) -> None:
+        self.images.append(image)
+        self._ranked.clear()
+
+    def ranked(self) -> list[int]:
+        """Sample indices from the lowest IoU to the highest; images without one come last."""
+        if not self._ranked:
+            order = sorted(self.images, key=lambda i: (i.iou is None, i.iou or 0.0, i.index))
+            self._ranked = [image.index for image in order]
+        return self._ranked
+
+    def find_next_worst(self, index: int) -> int | None:
+        """The image that comes after `index` from the lowest IoU up; the worst of all if `index` is not among them or is the best."""
+        ranked = self.ranked()
+        if not ranked:
+            return None
+        place = ranked.index(index) + 1 if index in ranked else 0
+        return ranked[place % len(ranked)]

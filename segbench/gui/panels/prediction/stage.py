@@ -1,0 +1,282 @@
+"""The pictures of the prediction panel: linked viewers, arranged by mode. Shows; decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QStackedLayout, QVBoxLayout, QWidget
+
+from segbench.gui.panels.prediction.legend import DifferenceLegend, ScoreLegend
+from segbench.gui.widgets.image_canvas import ImageCanvas, link_cameras
+from segbench.records import ClassTable
+
+if TYPE_CHECKING:
+    from segbench.gui.panels.prediction.reading import LiveReading
+    from segbench.records import Sample
+
+Color = tuple[int, int, int]
+LAYOUTS = {  # which viewers a mode shows, left to right
+    "side": ("image", "truth", "prediction"),
+    "overlay": ("prediction",),
+    "difference": ("truth", "prediction", "difference"),
+    "scores": ("prediction", "scores"),
+    "lecture": ("lecture",),
+}
+WITHOUT_TRUTH = {"truth", "difference"}
+
+
+class Stage(QWidget):
+    """Owns the viewers. `hovered` gives the pixel under the cursor of any of them (not of the lecture's display)."""
+
+    hovered = Signal(int, int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.mode = "side"
+        self._classes: ClassTable | None = None
+        self._truth_classes: ClassTable | None = None
+        self._colors: tuple[Color, ...] = ()
+        self._sample: Sample | None = None
+        self._live: LiveReading | None = None
+        self._hidden: set[int] = set()
+        self._score_class = 0
+        self._flipped = False
+        self._comparable = False
+        self._opacity, self._overlay = 0.55, True
+        self.canvases = {
+            name: ImageCanvas() for name in ("image", "truth", "prediction", "difference", "scores", "lecture")
+        }
+        for name, canvas in self.canvases.items():
+            canvas.setObjectName(f"canvas_{name}")
+            canvas.hovered.connect(self._hover)
+        self.canvases["truth"].set_empty_text("No truth")
+        self.canvases["difference"].set_empty_text("Nothing to compare with")
+        self.canvases["lecture"].set_empty_text("Predicting…")
+        self.link = link_cameras([c for name, c in self.canvases.items() if name != "lecture"])
+        row = QHBoxLayout()
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(8)
+        for canvas in self.canvases.values():
+            row.addWidget(canvas, 1)
+        self.difference_legend, self.score_legend = DifferenceLegend(), ScoreLegend()
+        self.readout = QLabel(objectName="readout", textFormat=Qt.TextFormat.PlainText)
+        self.readout.setMinimumWidth(10)
+        self._legends = QWidget()
+        self._legend_stack = QStackedLayout(self._legends)
+        self._legend_stack.addWidget(self.difference_legend)
+        self._legend_stack.addWidget(self.score_legend)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addLayout(row, 1)
+        column.addWidget(self._legends)
+        column.addWidget(self.readout)
+        self.set_mode("side")
+
+    # What is shown ----------------------------------------------------------------------------------------------------------
+
+    def set_mode(self, mode: str) -> None:
+        self.mode = mode
+        has_truth = self._sample is None or self._sample.masks is not None
+        for name, canvas in self.canvases.items():
+            wanted = name in LAYOUTS[mode] and (has_truth or name not in WITHOUT_TRUTH)
+            canvas.setVisible(wanted)
+        self._legends.setVisible(mode in ("difference", "scores"))
+        if mode in ("difference", "scores"):
+            self._legend_stack.setCurrentIndex(0 if mode == "difference" else 1)
+        self.readout.setVisible(mode != "lecture")
+        self._paint_mode()
+
+    def set_classes(self, classes: ClassTable) -> None:
+        if self._classes is None or classes.names != self._classes.names:
+            self._hidden.clear()
+            for name in ("truth", "prediction"):
+                for k in range(max(len(classes), len(self._colors))):
+                    self.canvases[name].set_class_visible(k, True)
+            self._score_class = 0
+        self._classes = classes
+
+    def set_truth_classes(self, classes: ClassTable | None) -> None:
+        self._truth_classes = classes
+
+    def set_colors(self, colors: tuple[Color, ...]) -> None:
+        self._colors = colors
+        self._show_truth()
+        if self._live is not None:
+            self.canvases["prediction"].set_colors(colors)
+
+    def set_sample(self, sample: Sample | None, comparable: bool) -> None:
+        self._sample = sample
+        self._comparable = comparable
+        image = sample.image if sample is not None else None
+        self.canvases["image"].set_image(image, f"Image {sample.name}" if sample is not None else "Image")
+        self.canvases["truth"].set_image(image, "Truth")
+        self.canvases["prediction"].set_planes(None)
+        self.canvases["prediction"].set_image(image, "Prediction")
+        self.canvases["difference"].set_image(None, "Difference")
+        self.canvases["scores"].set_image(None)
+        self._live = None
+        self._show_truth()
+        self.set_mode(self.mode)
+
+    def set_live(self, live: LiveReading | None) -> None:
+        self._live = live
+        self._show_prediction()
+        self._paint_mode()
+
+    def set_class_visible(self, k: int, shown: bool) -> None:
+        (self._hidden.discard if shown else self._hidden.add)(k)
+        self.canvases["prediction"].set_class_visible(k, shown)
+        if self._comparable:
+            self.canvases["truth"].set_class_visible(k, shown)
+        self._paint_mode()
+
+    def set_opacity(self, opacity: float) -> None:
+        self._opacity = opacity
+        self._show_opacity()
+
+    def _show_opacity(self) -> None:
+        for name in ("truth", "prediction"):
+            self.canvases[name].set_opacity(self._opacity if self._overlay else 0.0)
+        # Its ground is grey already, so its colours need not let the image through
+        self.canvases["difference"].set_opacity(0.9 if self._overlay else 0.0)
+
+    def set_style(self, style: str) -> None:
+        for name in ("truth", "prediction"):
+            self.canvases[name].set_style(style)
+
+    def set_score_class(self, k: int) -> None:
+        self._score_class = k
+        self._paint_mode()
+
+    def set_overlay(self, shown: bool) -> None:
+        """All overlays off or on again."""
+        self._overlay = shown
+        self._show_opacity()
+
+    def flip(self) -> None:
+        """Truth in the prediction's place and back: the eye sees what jumps."""
+        self._flipped = not self._flipped and self._sample is not None and self._sample.masks is not None
+        self._show_prediction()
+
+    def show_lecture(self, readings: Sequence[LiveReading]) -> None:
+        """Slides 84-86's display, a column a sample."""
+        from segbench.inference.figure import lecture_figure
+
+        canvas = self.canvases["lecture"]
+        if not readings:
+            canvas.set_image(None, "")
+            return
+        first = readings[0]
+        picture = lecture_figure(
+            [live.sample for live in readings], [live.prediction for live in readings], first.classes, first.reading
+        )
+        canvas.set_image(picture, "The lecture’s display: " + ", ".join(live.sample.name for live in readings))
+
+    def set_linked(self, linked: bool) -> None:
+        self.link.set_linked(linked)
+
+    # Paint ------------------------------------------------------------------------------------------------------------------
+
+    def _show_truth(self) -> None:
+        self._put_truth(self.canvases["truth"])
+
+    def _put_truth(self, canvas: ImageCanvas) -> None:
+        sample, own = self._sample, self._truth_classes
+        if sample is None or sample.masks is None:
+            canvas.set_planes(None)
+            return
+        colors = self._colors if self._comparable and self._colors else own.colors if own is not None else ()
+        (canvas.set_planes if sample.masks.ndim == 3 else canvas.set_labels)(sample.masks, colors)
+
+    def _show_prediction(self) -> None:
+        canvas, live = self.canvases["prediction"], self._live
+        image = self._sample.image if self._sample is not None else None
+        title = "Truth (T: prediction)" if self._flipped else "Prediction"
+        if canvas.title != title:
+            canvas.set_image(image, title)
+        if self._flipped:
+            self._put_truth(canvas)
+            return
+        if live is None:
+            canvas.set_planes(None)
+        elif live.reading.rule == "argmax" and len(live.classes) < 255:
+            labels, _ = live.painted_labels()
+            canvas.set_labels(labels, (*self._colors, None))
+        else:
+            canvas.set_planes(live.planes, self._colors)
+
+    def _paint_mode(self) -> None:
+        """The pictures that only one mode shows are made in that mode alone."""
+        live = self._live
+        if self.mode == "difference":
+            self._paint_difference(live)
+        elif self.mode == "scores":
+            self._paint_scores(live)
+
+    def _paint_difference(self, live: LiveReading | None) -> None:
+        from segbench.gui.panels.prediction import pictures
+
+        canvas = self.canvases["difference"]
+        self.difference_legend.set_entries(pictures.DIFFERENCE_WORDS, pictures.DIFFERENCE_COLORS)
+        if live is None or not live.comparable:
+            canvas.set_image(None, "Difference")
+            return
+        shown = [k for k in range(len(live.classes)) if k not in self._hidden]
+        canvas.set_image(pictures.fade(live.sample.image), "Difference")
+        canvas.set_labels(pictures.paint_difference(live, shown), pictures.DIFFERENCE_COLORS)
+
+    def _paint_scores(self, live: LiveReading | None) -> None:
+        from segbench.gui.panels.prediction.pictures import score_top
+        from segbench.inference.colors import map_scores, score_table
+
+        canvas, k = self.canvases["scores"], self._score_class
+        if live is None or k >= len(live.classes):
+            canvas.set_image(None, "Scores")
+            return
+        scale = live.prediction.scale
+        top = score_top(live.classes, k, scale)
+        canvas.set_image(map_scores(live.score_map(k), scale, top), f"Scores of {live.classes.names[k]}")
+        canvas.set_planes(live.planes[k : k + 1], ((255, 255, 255),))
+        canvas.set_style("contour")
+        canvas.set_opacity(1.0)
+        self.score_legend.set_colors([QColor(*map(int, rgb)) for rgb in score_table()[::15]])
+        self.score_legend.set_scale((0.0, top), live.reading.windows[k])
+
+    # The pixel under the cursor ---------------------------------------------------------------------------------------------
+
+    def _hover(self, x: int, y: int) -> None:
+        if self.sender() is self.canvases["lecture"]:
+            return
+        self.readout.setText(self._describe(x, y))
+        at = self._live.score_map(self._score_class) if self._live is not None and self.mode == "scores" else None
+        inside = at is not None and 0 <= y < at.shape[0] and 0 <= x < at.shape[1]
+        self.score_legend.set_value(float(at[y, x]) if at is not None and inside else None)
+        self.hovered.emit(x, y)
+
+    def _describe(self, x: int, y: int) -> str:
+        from segbench.gui.panels.prediction.reading import describe_truth
+
+        sample, live = self._sample, self._live
+        if sample is None or x < 0 or y < 0 or y >= sample.size[0] or x >= sample.size[1]:
+            return ""
+        red, green, blue = (int(v) for v in sample.image[y, x])
+        parts = [f"x {x}, y {y}", f"RGB {red} {green} {blue}"]
+        if sample.masks is not None and self._truth_classes is not None:
+            parts.append("truth " + _join(self._truth_classes, describe_truth(sample, x, y)))
+        if live is not None:
+            predicted, scores = live.describe(x, y)
+            digits = 2 if live.prediction.scale == "probability" else 0
+            parts.append("predicted " + _join(live.classes, predicted))
+            asked = predicted if self.mode != "scores" else [self._score_class]
+            if not asked:
+                asked = [max(range(len(scores)), key=lambda k: scores[k])]
+            parts.append("score " + ", ".join(f"{live.classes.names[k]} {scores[k]:.{digits}f}" for k in asked))
+        return "   ·   ".join(parts)
+
+
+def _join(classes: ClassTable, found: Sequence[int]) -> str:
+    return ", ".join(classes.names[k] for k in found if k < len(classes)) or "none"

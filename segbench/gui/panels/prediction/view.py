@@ -1,0 +1,600 @@
+"""The prediction panel: checkpoint, samples, pictures, classes and scores on one page. Shows what the presenter says, and asks it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QSize, Qt, QUrl
+from PySide6.QtGui import (
+    QAction,
+    QDragEnterEvent,
+    QDropEvent,
+    QHideEvent,
+    QKeySequence,
+    QShortcut,
+    QShowEvent,
+    QUndoStack,
+)
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QCheckBox,
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QSpinBox,
+    QSplitter,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from segbench.gui.panels.prediction.choices import Choice
+from segbench.gui.panels.prediction.image_list import ImageList
+from segbench.gui.panels.prediction.scored import ScoredSplit
+from segbench.gui.panels.prediction.stage import Stage
+from segbench.gui.panels.prediction.undo import Change
+from segbench.gui.theme import mark
+from segbench.gui.widgets.class_table import ClassTableWidget
+from segbench.gui.widgets.empty_state import EmptyState
+from segbench.records import CheckpointInfo, ClassTable, Reading, Sample
+
+if TYPE_CHECKING:
+    from segbench.gui.panels.prediction.presenter import PredictionPresenter
+    from segbench.gui.panels.prediction.reading import LiveReading
+
+Color = tuple[int, int, int]
+IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm")
+MODES = (
+    ("side", "Side by side", "Image, truth and prediction beside each other"),
+    ("overlay", "Overlay", "The prediction on the image, as large as it goes"),
+    ("difference", "Difference", "What was found, what was too much, what was missed"),
+    ("scores", "Scores", "The network's output for the present class, before any threshold"),
+    ("lecture", "Lecture display", "Seven rows as on slides 84 to 86: this sample and the next three"),
+)
+PRESETS = (
+    ("default", "Checkpoint’s own thresholds", "As the network was trained to be read"),
+    ("half", "Half", "Half the class's value, or probability 0.5"),
+    ("lecture", "The lecture’s windows", "25–85, 65–135, 115–185, 165–230, over 210: an output above its window is background"),
+)  # fmt: skip
+SPLIT_WORDS = {"files": "Dropped images", "train": "Train", "val": "Validation", "test": "Test"}
+
+
+class PredictionView(QWidget):
+    """The page's widgets. `presenter` decides; `set_undo_stack` gives the window's undo stack in place of the panel's own."""
+
+    def __init__(self, presenter: PredictionPresenter, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("prediction_panel")
+        self.setAccessibleName("Prediction")
+        self.setAcceptDrops(True)
+        self._presenter = presenter
+        self._undo = QUndoStack(self)
+        self._place = self._count = 0
+        self._classes: ClassTable | None = None
+        self._colors: tuple[Color, ...] = ()
+        self._name = ""
+        self._stage_name = ""
+        self.stage = Stage()
+        self.table = ClassTableWidget()
+        self.images = ImageList()
+        self._build_bars()
+        self._build_body()
+        self._build_actions()
+        self._connect()
+
+    def set_undo_stack(self, stack: QUndoStack) -> None:
+        self._undo = stack
+
+    # Build ------------------------------------------------------------------------------------------------------------------
+
+    def _build_bars(self) -> None:
+        self.checkpoint = QComboBox(objectName="checkpoint")
+        self.checkpoint.setAccessibleName("Checkpoint")
+        self.checkpoint.setToolTip("The trained network that predicts: the best or the last checkpoint of a run")
+        self.checkpoint.setMinimumWidth(380)
+        self.checkpoint.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.checkpoint.setPlaceholderText("Choose a checkpoint")
+        self.browse = QPushButton("Browse…", objectName="browse_checkpoint")
+        self.browse.setToolTip("Choose a checkpoint file: segbench's .safetensors, or DLStudio's .pt")
+        self.facts = QLabel(objectName="checkpoint_facts")
+        self.facts.setMinimumWidth(10)
+        mark(self.facts, "muted")
+        self.statistics = QCheckBox("Batch statistics", objectName="batch_statistics")
+        self.statistics.setToolTip(
+            "Read like the reference: its test loop never calls eval(), so batch norms use mean and deviation of the four images "
+            "that happen to come together, and a prediction depends on its neighbours. Off: the running statistics from training."
+        )
+        self.export = QPushButton("Export masks…", objectName="export_masks")
+        self.export.setToolTip("Write masks to files (Ctrl+E)")
+        self.save_picture = QPushButton("Save picture…", objectName="save_picture")
+        self.save_picture.setToolTip("Save what is shown here as a PNG (Ctrl+Shift+S)")
+        top = QHBoxLayout()
+        top.setSpacing(8)
+        for widget in (self.checkpoint, self.browse):
+            top.addWidget(widget)
+        top.addWidget(self.facts, 1)
+        top.addWidget(self.statistics)
+        top.addWidget(self.save_picture)
+        top.addWidget(self.export)
+
+        self.modes = QButtonGroup(self)
+        row = QHBoxLayout()
+        row.setSpacing(0)
+        for number, (mode, text, tip) in enumerate(MODES):
+            button = QToolButton(text=text, checkable=True, checked=number == 0, toolTip=f"{tip} (Alt+{number + 1})")
+            button.setObjectName(f"mode_{mode}")
+            button.setProperty("mode_name", mode)
+            button.setMinimumHeight(28)
+            self.modes.addButton(button, number)
+            row.addWidget(button)
+        self.linked = QToolButton(text="Linked", checkable=True, checked=True, objectName="linked")
+        self.linked.setToolTip("Zoom and move all pictures together (L)")
+        self.linked.setMinimumHeight(28)
+        self.split = QComboBox(objectName="split")
+        self.split.setAccessibleName("Split")
+        self.split.setToolTip("Which part of the dataset to click through")
+        self.back = QToolButton(arrowType=Qt.ArrowType.LeftArrow, toolTip="Previous (A or Left)", objectName="back")
+        self.forth = QToolButton(arrowType=Qt.ArrowType.RightArrow, toolTip="Next (D or Right)", objectName="forth")
+        self.number = QSpinBox(objectName="sample_number", keyboardTracking=False, minimum=1)
+        self.number.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
+        self.number.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.number.setAccessibleName("Number of the image in its split")
+        self.number.setToolTip("Go to an image of this split (G)")
+        self.of = QLabel("of 0", objectName="sample_count")
+        self.name = QLabel(objectName="sample_name", textFormat=Qt.TextFormat.PlainText)
+        self.name.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        mark(self.name, "muted")
+        self.busy = QLabel("Predicting…", objectName="busy")
+        mark(self.busy, "muted")
+        keep = self.busy.sizePolicy()
+        keep.setRetainSizeWhenHidden(True)
+        self.busy.setSizePolicy(keep)
+        self.busy.hide()
+        row.addSpacing(8)
+        row.addWidget(self.linked)
+        row.addSpacing(8)
+        row.addWidget(self.busy)
+        row.addSpacing(8)
+        row.addWidget(self.name, 1)
+        row.addSpacing(8)
+        for widget in (self.split, self.back, self.number, self.of, self.forth):
+            row.addWidget(widget)
+            row.addSpacing(4)
+        self.warning = QLabel(wordWrap=True, objectName="class_warning")
+        mark(self.warning, "warning")
+        self.warning.hide()
+        self._top, self._row = top, row
+
+    def _build_body(self) -> None:
+        self.presets = QComboBox(objectName="presets")
+        self.presets.setAccessibleName("Thresholds")
+        self.presets.setToolTip("How scores become masks. Nothing is predicted again.")
+        self.mean = QLabel("", objectName="mean_iou")
+        self.mean.setToolTip("Mean IoU of this image over the classes that are in it or were predicted")
+        line = QHBoxLayout()
+        line.setSpacing(8)
+        line.addWidget(self.presets, 1)
+        line.addWidget(self.mean)
+        above = QWidget()
+        column = QVBoxLayout(above)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addLayout(line)
+        column.addWidget(self.table, 1)
+        self.side = QSplitter(Qt.Orientation.Vertical, objectName="prediction_side")
+        self.side.addWidget(above)
+        self.side.addWidget(self.images)
+        self.side.setChildrenCollapsible(False)
+        self.side.setStretchFactor(0, 1)
+        self.side.setSizes([300, 260])
+        self.body = QSplitter(Qt.Orientation.Horizontal, objectName="prediction_body")
+        pictures = QWidget()
+        left = QVBoxLayout(pictures)
+        left.setContentsMargins(0, 0, 0, 0)
+        left.setSpacing(8)
+        left.addLayout(self._row)
+        left.addWidget(self.stage, 1)
+        self.body.addWidget(pictures)
+        self.body.addWidget(self.side)
+        self.body.setChildrenCollapsible(False)
+        self.body.setStretchFactor(0, 1)
+        self.body.setSizes([860, 368])
+        self.empty_dataset = EmptyState(
+            "Open a dataset, or drop images here, to see what a trained network makes of them.", "Go to dataset"
+        )
+        self.empty_checkpoint = EmptyState(
+            "Choose a checkpoint above to see what its network predicts, or train a network first.", "Go to training"
+        )
+        self.pages = QStackedWidget()
+        for page in (self.empty_dataset, self.empty_checkpoint, self.body):
+            self.pages.addWidget(page)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(16, 8, 16, 8)
+        layout.setSpacing(8)
+        layout.addLayout(self._top)
+        layout.addWidget(self.warning)
+        layout.addWidget(self.pages, 1)
+
+    def _build_actions(self) -> None:
+        ask = self._presenter
+        self._actions: list[QAction] = []
+
+        def add(name: str, text: str, run: Any, keys: str = "", tip: str = "") -> QAction:
+            action = QAction(text, self, objectName=f"prediction_{name}")
+            action.setShortcuts([QKeySequence(key) for key in keys.split()])
+            action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            action.setStatusTip(tip or text)
+            action.triggered.connect(lambda _checked=False: run())
+            self.addAction(action)
+            self._actions.append(action)
+            return action
+
+        add("next", "Next image", lambda: ask.step(1), "D Right")
+        add("previous", "Previous image", lambda: ask.step(-1), "A Left")
+        add("first", "First image of the split", lambda: ask.go_to_end(False), "Home")
+        add("last", "Last image of the split", lambda: ask.go_to_end(True), "End")
+        add("go", "Go to image", self._ask_number, "G")
+        self.worst = add(
+            "worst", "Next with lowest IoU", ask.go_to_next_worst, "W",
+            "After the whole split was predicted: the worst image, then the next worse",
+        )  # fmt: skip
+        for number, (mode, text, tip) in enumerate(MODES):
+            add(f"mode_{mode}", text, partial(self._choose_mode, mode), f"Alt+{number + 1}", tip)
+        add("overlay", "Show overlay", self.table.toggle_overlay, "V")
+        add("contour", "Fill or contour", self.table.toggle_style, "C")
+        add("more", "More opaque", partial(self.table.change_opacity, 0.1), "]")
+        add("less", "Less opaque", partial(self.table.change_opacity, -0.1), "[")
+        add("solo", "Show the present class alone", lambda: self.table.solo(self.table.current_class), "S")
+        add(
+            "flip",
+            "Truth in the prediction's place",
+            self.stage.flip,
+            "T",
+            "Truth and prediction in turn: what jumps is wrong",
+        )
+        add("link", "Link pictures", self.linked.toggle, "L", "Zoom and move all pictures together")
+        add("score", "Predict whole split", self._score, "Ctrl+Return")
+        add("browse", "Open checkpoint…", self._browse)
+        self.save_action = add("save", "Save picture…", self._save_picture, "Ctrl+Shift+S")
+        add("export", "Export masks…", self._export, "Ctrl+E", "Write masks to files")
+        for k in range(9):
+            shortcut = QShortcut(QKeySequence(str(k + 1)), self)
+            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            shortcut.activated.connect(partial(self.table.toggle, k))
+
+    def _connect(self) -> None:
+        ask = self._presenter
+        self.checkpoint.activated.connect(ask.choose)
+        self.browse.clicked.connect(self._browse)
+        self.statistics.toggled.connect(ask.set_batch_statistics)
+        self.export.clicked.connect(self._export)
+        self.modes.idClicked.connect(lambda number: self._choose_mode(MODES[number][0]))
+        self.save_picture.clicked.connect(self._save_picture)
+        self.linked.toggled.connect(self.stage.set_linked)
+        self.split.activated.connect(lambda i: ask.choose_split(self.split.itemData(i)))
+        self.back.clicked.connect(lambda: ask.step(-1))
+        self.forth.clicked.connect(lambda: ask.step(1))
+        self.number.editingFinished.connect(self._go_to_number)
+        self.empty_dataset.requested.connect(lambda: ask.show_page("dataset"))
+        self.empty_checkpoint.requested.connect(lambda: ask.show_page("training"))
+        self.presets.activated.connect(self._choose_preset)
+        self.table.visibility_changed.connect(self.stage.set_class_visible)
+        self.table.opacity_changed.connect(self.stage.set_opacity)
+        self.table.style_changed.connect(self.stage.set_style)
+        self.table.overlay_toggled.connect(self.stage.set_overlay)
+        self.table.class_selected.connect(self.stage.set_score_class)
+        self.table.threshold_changed.connect(self._change_window)
+        self.table.color_changed.connect(self._change_color)
+        self.images.opened.connect(ask.go_to)
+        self.images.score_requested.connect(self._score)
+        self.images.cancel_requested.connect(ask.cancel_scoring)
+
+    # What the window asks ---------------------------------------------------------------------------------------------------
+
+    def actions_list(self) -> list[QAction]:
+        """The panel's menu entries."""
+        return list(self._actions)
+
+    def save_layout(self) -> dict[str, str]:
+        """Divider states, base64."""
+        return {s.objectName(): bytes(s.saveState().toBase64().data()).decode() for s in (self.body, self.side)}
+
+    def restore_layout(self, kept: dict[str, str]) -> None:
+        """Puts dividers back; what does not fit is left alone."""
+        for splitter in (self.body, self.side):
+            if state := kept.get(splitter.objectName()):
+                splitter.restoreState(QByteArray.fromBase64(state.encode()))
+
+    # What the presenter shows -----------------------------------------------------------------------------------------------
+
+    def show_stage(self, stage: str) -> None:
+        if stage == self._stage_name:
+            return
+        self._stage_name = stage
+        place = {"no dataset": 0, "no checkpoint": 1, "ready": 2}[stage]
+        self.pages.setCurrentIndex(place)
+        ready = stage == "ready"
+        for widget in (self.export, self.statistics, self.save_picture):
+            widget.setEnabled(ready)
+        for action in self._actions:
+            action.setEnabled(ready or action.objectName() == "prediction_browse")
+        if ready and self.isVisible():
+            self._take_focus()
+
+    def show_choices(self, choices: Sequence[Choice], place: int) -> None:
+        self.checkpoint.blockSignals(True)
+        self.checkpoint.clear()
+        for choice in choices:
+            self.checkpoint.addItem(_describe_choice(choice))
+            self.checkpoint.setItemData(self.checkpoint.count() - 1, choice.path, Qt.ItemDataRole.ToolTipRole)
+        self.checkpoint.setCurrentIndex(place)
+        self.checkpoint.setEnabled(bool(choices))
+        self.checkpoint.setPlaceholderText("Choose a checkpoint" if choices else "No run has a checkpoint yet")
+        self.checkpoint.blockSignals(False)
+
+    def show_checkpoint(self, info: CheckpointInfo | None, truth: ClassTable | None, comparable: bool) -> None:
+        self.stage.set_truth_classes(truth)
+        self.table.set_truth_known(comparable)
+        can_score = self._presenter.can_score
+        split = SPLIT_WORDS.get(self._presenter.split, self._presenter.split)
+        self.worst.setEnabled(can_score and self._stage_name == "ready")
+        why = (
+            "These images have no masks to compare with."
+            if truth is None
+            else "The classes are others than the network’s."
+        )
+        self.images.set_enabled(can_score, split, why)
+        self.facts.setText("" if info is None else _describe_checkpoint(info))
+        self.facts.setToolTip(
+            "" if info is None else f"{info.path}\n{info.parameters:,} parameters, sha256 {info.sha256[:16]}"
+        )
+        if info is None or truth is None or comparable:
+            self.warning.hide()
+        else:
+            self.warning.show()
+            self.warning.setText(_describe_mismatch(info.classes, truth))
+
+    def show_splits(self, splits: Sequence[tuple[str, int]], present: str) -> None:
+        items = [(SPLIT_WORDS.get(name, name), name) for name, count in splits if count]
+        shown = [(self.split.itemText(i), self.split.itemData(i)) for i in range(self.split.count())]
+        if items != shown:
+            self.split.clear()
+            for text, name in items:
+                self.split.addItem(text, name)
+        self.split.setCurrentIndex(self.split.findData(present))
+
+    def show_position(self, place: int, count: int, name: str) -> None:
+        self._place, self._count, self._name = place, count, name
+        self.number.blockSignals(True)
+        self.number.setMaximum(max(count, 1))
+        self.number.setValue(place)
+        self.number.setFixedWidth(self.number.fontMetrics().horizontalAdvance(f"{count}0") + 16)
+        self.number.blockSignals(False)
+        self.of.setText(f"of {count:,}")
+        self.name.setText(name)
+        self.name.setToolTip(name)
+        self.back.setEnabled(place > 1)
+        self.forth.setEnabled(place < count)
+        self.images.select(self._presenter.index)
+
+    def show_classes(self, classes: ClassTable, scale: str) -> None:
+        if (classes, scale) != (self._classes, self.table.scale):
+            self._classes = classes
+            self.table.set_classes(classes, scale)
+            self.table.select_class(0)
+            self.stage.set_classes(classes)
+            self.presets.clear()
+            for name, text, tip in PRESETS:
+                if name != "lecture" or (scale == "value" and classes.values == (50, 100, 150, 200, 250)):
+                    self.presets.addItem(text, name)
+                    self.presets.setItemData(self.presets.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
+            self.presets.addItem("Custom thresholds", "custom")
+
+    def show_colors(self, colors: tuple[Color, ...]) -> None:
+        self._colors = colors
+        for k, color in enumerate(colors):
+            self.table.set_color(k, color)
+        self.stage.set_colors(colors)
+
+    def show_windows(self, reading: Reading, preset: str) -> None:
+        self.table.set_windows(reading.windows)
+        self.presets.setCurrentIndex(self.presets.findData(preset))
+
+    def show_sample(self, sample: Sample | None, comparable: bool) -> None:
+        self.stage.set_sample(sample, comparable)
+
+    def show_reading(self, live: LiveReading | None) -> None:
+        self.stage.set_live(live)
+        if live is None:
+            self.mean.clear()
+            return
+        scores, pixels = live.scores(), live.pixels()
+        ious = [c.iou for c in scores.classes] if scores is not None else [None] * len(pixels)
+        self.table.set_values(list(zip(ious, pixels, strict=True)))
+        mean = scores.mean_iou if scores is not None else None
+        self.mean.setText("" if scores is None else "IoU –" if mean is None else f"IoU {mean:.3f}")
+
+    def show_lecture(self, readings: Sequence[LiveReading]) -> None:
+        self.stage.show_lecture(readings)
+
+    def show_busy(self, busy: bool) -> None:
+        self.busy.setVisible(busy)
+
+    def show_scoring(self, done: int, total: int) -> None:
+        self.images.show_progress(done, total)
+
+    def show_scored(self, scored: ScoredSplit | None, stale: bool) -> None:
+        self.images.show_scored(scored, stale)
+        self.images.select(self._presenter.index)
+
+    # What the user does -----------------------------------------------------------------------------------------------------
+
+    def _choose_mode(self, mode: str) -> None:
+        next(b for b in self.modes.buttons() if b.property("mode_name") == mode).setChecked(True)
+        self.stage.set_mode(mode)
+        self._presenter.set_mode(mode)
+
+    def _choose_preset(self, place: int) -> None:
+        preset = self.presets.itemData(place)
+        before = self._presenter.reading
+        after = self._presenter.find_preset(preset) if preset != "custom" else before
+        if before is not None and after is not None and (after != before or preset != self._presenter.preset):
+            self._push("Thresholds", self._use_reading, (before, self._presenter.preset), (after, preset))
+
+    def _change_window(self, k: int, low: float, high: float) -> None:
+        before = self._presenter.reading
+        if before is None or self._classes is None:
+            return
+        windows = list(before.windows)
+        windows[k] = (low, high)
+        after = Reading(before.rule, tuple(windows))
+        text = f"Threshold of {self._classes.names[k]}"
+        gesture = ("threshold", k, self.table.gesture)
+        self._push(text, self._use_reading, (before, self._presenter.preset), (after, "custom"), gesture)
+
+    def _use_reading(self, value: tuple[Reading, str]) -> None:
+        self._presenter.set_reading(*value)
+
+    def _change_color(self, k: int, color: Color) -> None:
+        if self._classes is None:
+            return
+        name = self._classes.names[k]
+        before = self._presenter.own_color(name)
+        self._push(f"Colour of {name}", partial(self._presenter.set_color, name), before, color)
+
+    def _push(self, text: str, use: Any, before: Any, after: Any, gesture: Any = None) -> None:
+        self._undo.push(Change(text, use, before, after, gesture))
+
+    def _score(self) -> None:
+        self._presenter.score_split()
+
+    def _export(self) -> None:
+        selected = self.images.selected()
+        self._presenter.request_export(selected if len(selected) > 1 else ())
+
+    def _ask_number(self) -> None:
+        self.number.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.number.selectAll()
+
+    def _go_to_number(self) -> None:
+        if self.number.value() != self._place:
+            self._presenter.go_to_place(self.number.value())
+        if self.number.hasFocus():
+            self._take_focus()
+
+    def _browse(self) -> None:
+        dialog = QFileDialog(self, "Open checkpoint", "", "Checkpoints (*.safetensors *.pt *.pth);;All files (*)")
+        dialog.setObjectName("checkpoint_dialog")
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(self._presenter.open_checkpoint)
+        dialog.open()
+
+    def _save_picture(self) -> None:
+        picture = self.render_picture()
+        if picture is None:
+            return
+        dialog = QFileDialog(
+            self, "Save picture", f"{Path(self._name).stem} {self.stage.mode}.png", "PNG pictures (*.png)"
+        )
+        dialog.setObjectName("picture_dialog")
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setDefaultSuffix("png")
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(lambda path: self._presenter.save_file(path, picture))
+        dialog.open()
+
+    def render_picture(self) -> bytes | None:
+        """The pictures of the present mode side by side as PNG bytes; the lecture's display and small images enlarged."""
+        shown = [c for c in self.stage.canvases.values() if c.isVisibleTo(self.stage) and c.image_size is not None]
+        if not shown:
+            return None
+        height = max(c.image_size[0] for c in shown)
+        scale = max(1, min(8, 512 // height)) if self.stage.mode != "lecture" else max(1, min(4, 1800 // height))
+        parts = [c.render_picture(scale) for c in shown]
+        from PySide6.QtGui import QImage, QPainter
+
+        gap = 8
+        size = QSize(sum(p.width() for p in parts) + gap * (len(parts) - 1), max(p.height() for p in parts))
+        whole = QImage(size, QImage.Format.Format_RGB32)
+        whole.fill(Qt.GlobalColor.white)
+        painter, x = QPainter(whole), 0
+        for part in parts:
+            painter.drawImage(x, 0, part)
+            x += part.width() + gap
+        painter.end()
+        data = QByteArray()
+        buffer = QBuffer(data)
+        buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+        whole.save(buffer, "PNG")
+        return bytes(data.data())
+
+    # Qt ---------------------------------------------------------------------------------------------------------------------
+
+    def _take_focus(self) -> None:
+        canvas = next((c for c in self.stage.canvases.values() if c.isVisibleTo(self.stage)), None)
+        if canvas is not None:
+            canvas.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._presenter.set_active(True)
+        self._take_focus()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self._presenter.set_active(False)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        # Only images: a dataset, a run or a checkpoint is the window's business
+        if _read_images(event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        if paths := _read_images(event.mimeData().urls()):
+            event.acceptProposedAction()
+            self._presenter.open_files(paths)
+
+
+def _read_images(urls: Sequence[QUrl]) -> list[str]:
+    """Paths if all of them are image files, else none."""
+    paths = [url.toLocalFile() for url in urls if url.isLocalFile()]
+    ours = [path for path in paths if path.lower().endswith(IMAGE_ENDINGS)]
+    return ours if ours and len(ours) == len(urls) else []
+
+
+def _describe_choice(choice: Choice) -> str:
+    if choice.kind == "training":
+        return f"The run in training: {choice.name}"
+    if choice.kind == "file":
+        return choice.name
+    iou = f" (IoU {choice.best_iou:.3f})" if choice.which == "best" and choice.best_iou is not None else ""
+    return f"{choice.name} – {choice.which}{iou}"
+
+
+def _describe_checkpoint(info: CheckpointInfo) -> str:
+    parts = [info.network, f"step {info.step:,}"] if info.step else [info.network]
+    if info.epoch:
+        parts.append(f"epoch {info.epoch}")
+    if info.scores is not None and info.scores.mean_iou is not None:
+        parts.append(f"validation IoU {info.scores.mean_iou:.3f}")
+    return "  ·  ".join(parts)
+
+
+def _describe_mismatch(network: ClassTable, truth: ClassTable) -> str:
+    return (
+        f"This network knows {_list_names(network)}; the dataset has {_list_names(truth)}. "
+        "It predicts all the same, but there is no IoU."
+    )
+
+
+def _list_names(classes: ClassTable) -> str:
+    names = ", ".join(classes.names[:4]) + ("…" if len(classes) > 4 else "")
+    return f"{len(classes)} classes ({names}{', one a pixel' if classes.exclusive else ''})"
