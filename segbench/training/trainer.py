@@ -63,6 +63,7 @@ class Progress:
     """Where a run is: everything besides weights and optimizer that a continuation needs to be exact."""
 
     step: int = 0
+    epochs: int = 0  # finished and scored
     seconds: float = 0.0
     epoch_loss: float = 0.0  # sum of the losses of the present epoch's steps
     best: float = float("-inf")
@@ -153,14 +154,14 @@ def _train(
         return event
 
     def save(kind: Literal["last", "best"], scores: Scores | None = None) -> CheckpointSaved:
-        header, tensors = snapshot(trainee, config, dataset, steps_per_epoch, scores, whole=kind == "last")
+        header, tensors = snapshot(trainee, config, dataset, scores, whole=kind == "last")
         save_checkpoint(run.checkpoint(kind), header, tensors)
         return log(CheckpointSaved(kind, str(run.checkpoint(kind)), progress.step))
 
     yield log(describe_start(config, trainee, division, dataset, run, steps_per_epoch))
     try:
-        while progress.step < total:
-            epoch, done = divmod(progress.step, steps_per_epoch)
+        while progress.epochs < config.epochs:
+            epoch, done = progress.epochs, progress.step - progress.epochs * steps_per_epoch
             trainee.network.train()
             batches = load_training_batches(dataset, division.train, config.data, config.seed, epoch, first_batch=done)
             while True:
@@ -185,7 +186,7 @@ def _train(
                     yield save("last")
                     saved_step, saved_at = progress.step, time.monotonic()
             ended = yield from _end_epoch(config, trainee, dataset, division, epoch + 1, steps_per_epoch)
-            progress.epoch_loss = 0.0
+            progress.epoch_loss, progress.epochs = 0.0, epoch + 1
             yield log(ended)
             if ended.best:
                 yield save("best", ended.scores)
@@ -332,7 +333,7 @@ class _Previews:
                 continue
             sample = dataset.read(index)
             with torch.inference_mode(), trainee.autocast():
-                outputs = trainee.network(trainee.prepare(sample.image[None]))
+                outputs = trainee.network(trainee.prepare(sample.image[None].copy()))
                 scores = trainee.target.scores(outputs)[0].half().cpu().numpy()
             predictions.append(Prediction(index, sample.name, scores, trainee.target.scale, trainee.target.reading))
         trainee.network.train()
@@ -346,7 +347,7 @@ class _Previews:
 
 
 def snapshot(
-    trainee: Trainee, config: TrainConfig, dataset: Dataset, steps_per_epoch: int, scores: Scores | None, *, whole: bool
+    trainee: Trainee, config: TrainConfig, dataset: Dataset, scores: Scores | None, *, whole: bool
 ) -> tuple[Header, dict[str, Tensor]]:
     """Header and tensors of a checkpoint; `whole` adds what a continuation needs (optimizer, random state)."""
     assert dataset.info.classes is not None
@@ -366,7 +367,7 @@ def snapshot(
         classes=dataset.info.classes,
         scaling=trainee.scaling,
         step=progress.step,
-        epoch=progress.step // steps_per_epoch,
+        epoch=progress.epochs,
         parameters=count_parameters(trainee.network),
         scores=scores,
         progress={
@@ -406,7 +407,7 @@ def resume(trainee: Trainee, path: Path) -> None:
     torch.set_rng_state(tensors[f"{STATE}random"])
     trainee.scaling = header.scaling
     progress = trainee.progress
-    progress.step = header.step
+    progress.step, progress.epochs = header.step, header.epoch
     progress.seconds = header.progress.get("seconds", 0.0)
     progress.epoch_loss = header.progress.get("epoch_loss", 0.0)
     progress.best = header.progress.get("best", float("-inf"))

@@ -1,0 +1,212 @@
+"""The trainer learns, can be stopped at any step, and goes on bit for bit where it was."""
+
+import contextlib
+import itertools
+import math
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from segbench.config import TrainConfig, override, parse, to_dict
+from segbench.data.dataset import Dataset
+from segbench.errors import OutOfMemory, SegbenchError
+from segbench.events import CheckpointSaved, EpochDone, PreviewsUpdated, StepDone, TrainingEnded, TrainingStarted
+from segbench.formats.checkpoints import read_checkpoint
+from segbench.formats.runs import Run, create_run, open_run
+from segbench.records import IGNORE, ClassInfo, ClassTable, Sample
+from segbench.training import trainer
+from segbench.training.trainer import train
+
+SMALL = override(TrainConfig(), ["network.depth=4", "epochs=2", "data.batch_size=4", "threads=1", "data.hold_out=0"])
+
+
+def start(folder: Path, dataset: Dataset, config: TrainConfig = SMALL) -> Run:
+    return create_run(folder, config, dataset.info)
+
+
+def weights(run: Run) -> dict[str, torch.Tensor]:
+    return read_checkpoint(run.checkpoint("last"))[1]
+
+
+def test_that_the_loss_falls_and_every_fact_is_told_and_logged(tmp_path: Path, shapes: Dataset) -> None:
+    config = override(SMALL, ["epochs=6", "optimizer.learning_rate=0.003"])
+    run = start(tmp_path, shapes, config)
+    events = list(train(config, shapes, run))
+    losses = [e.loss for e in events if isinstance(e, StepDone)]
+    epochs = [e for e in events if isinstance(e, EpochDone)]
+    assert len(losses) == 18
+    assert np.mean(losses[-3:]) < 0.8 * np.mean(losses[:3])
+    assert isinstance(events[0], TrainingStarted)
+    assert events[0].validation_split == "val"
+    assert [e.epoch for e in epochs] == [1, 2, 3, 4, 5, 6]
+    assert epochs[0].best
+    assert epochs[0].scores is not None
+    assert epochs[0].scores.images == 4
+    assert epochs[1].train_loss == pytest.approx(np.mean(losses[3:6]))
+    assert isinstance(events[-1], TrainingEnded)
+    assert events[-1].reason == "completed"
+    kept = (TrainingStarted, StepDone, EpochDone, CheckpointSaved, TrainingEnded)
+    assert list(open_run(run.path).events()) == [e for e in events if isinstance(e, kept)]
+    assert run.checkpoint("best").exists()
+
+
+@pytest.mark.parametrize("stop_after", [1, 3, 4])
+def test_that_a_run_stopped_anywhere_goes_on_bit_for_bit(tmp_path: Path, shapes: Dataset, stop_after: int) -> None:
+    config = override(SMALL, ["data.flip=true", "data.turn=true"])
+    whole = start(tmp_path / "whole", shapes, config)
+    untouched = [e for e in train(config, shapes, whole) if isinstance(e, StepDone | EpochDone)]
+    stopped = start(tmp_path / "stopped", shapes, config)
+    job = train(config, shapes, stopped)
+    seen = list(itertools.islice((e for e in job if isinstance(e, StepDone)), stop_after))
+    job.close()
+    assert stopped.describe().state == "stopped"
+    assert read_checkpoint(stopped.checkpoint("last"))[0].step == stop_after
+    rest = [e for e in train(config, shapes, open_run(stopped.path)) if isinstance(e, StepDone | EpochDone)]
+    steps = [e.loss for e in [*seen, *rest] if isinstance(e, StepDone)]
+    assert steps == [e.loss for e in untouched if isinstance(e, StepDone)]
+    assert [e.train_loss for e in rest if isinstance(e, EpochDone)][-1] == next(
+        e.train_loss for e in reversed(untouched) if isinstance(e, EpochDone)
+    )
+    expected, got = weights(whole), weights(stopped)
+    assert all(torch.equal(expected[name], got[name]) for name in expected)
+
+
+def test_that_a_finished_run_goes_on_when_it_gets_more_epochs(tmp_path: Path, shapes: Dataset) -> None:
+    config = override(SMALL, ["epochs=1", "optimizer.schedule=constant"])
+    run = start(tmp_path, shapes, config)
+    first = [e.step for e in train(config, shapes, run) if isinstance(e, StepDone)]
+    more = override(config, ["epochs=2"])
+    second = [e.step for e in train(more, shapes, run) if isinstance(e, StepDone)]
+    assert (first, second) == ([1, 2, 3], [4, 5, 6])
+    assert [e.step for e in run.events() if isinstance(e, StepDone)] == [1, 2, 3, 4, 5, 6]
+
+
+def test_that_pinned_samples_are_predicted_at_once_when_the_pins_change(tmp_path: Path, shapes: Dataset) -> None:
+    pins = SimpleNamespace(indices=(0, 13))
+    config = override(SMALL, ["preview_seconds=3600"])
+    shown = []
+    for event in train(config, shapes, start(tmp_path, shapes, config), pins):
+        if isinstance(event, PreviewsUpdated):
+            shown.append((event.step, tuple(p.index for p in event.predictions)))
+            assert event.predictions[0].scores.shape == (5, 32, 32)
+        if isinstance(event, StepDone) and event.step == 3:
+            pins.indices = (5,)
+    assert shown == [(1, (0, 13)), (3, (5,))]
+
+
+def test_that_previews_change_nothing_about_the_run(tmp_path: Path, shapes: Dataset) -> None:
+    config = override(SMALL, ["preview_seconds=0.2"])
+    with_pins, without = start(tmp_path / "a", shapes, config), start(tmp_path / "b", shapes, config)
+    list(train(config, shapes, with_pins, SimpleNamespace(indices=(1, 2))))
+    list(train(config, shapes, without))
+    a, b = weights(with_pins), weights(without)
+    assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_that_a_loss_that_is_no_number_ends_the_run_and_keeps_the_good_checkpoint(
+    tmp_path: Path, shapes: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = start(tmp_path, shapes)
+    step = trainer.Trainee.step
+    monkeypatch.setattr(
+        trainer.Trainee,
+        "step",
+        lambda self, *rest: math.nan if self.progress.step == 4 else step(self, *rest),
+    )
+    with pytest.raises(SegbenchError, match="step 5"):
+        list(train(SMALL, shapes, run))
+    assert run.describe().state == "failed"
+    assert read_checkpoint(run.checkpoint("last"))[0].step == 3
+
+
+def test_that_out_of_memory_names_a_smaller_batch(
+    tmp_path: Path, shapes: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise torch.OutOfMemoryError("no memory")
+
+    monkeypatch.setattr(trainer.Trainee, "step", fail)
+    with pytest.raises(OutOfMemory) as caught:
+        list(train(SMALL, shapes, start(tmp_path, shapes)))
+    assert caught.value.smaller_batch == 2
+
+
+def test_that_a_run_in_training_is_not_trained_twice(tmp_path: Path, shapes: Dataset) -> None:
+    run = start(tmp_path, shapes)
+    first = train(SMALL, shapes, run)
+    next(first)
+    with contextlib.closing(first), pytest.raises(SegbenchError, match="another segbench"):
+        next(train(SMALL, shapes, open_run(run.path)))
+
+
+def test_that_the_lecture_recipe_regresses_values_and_scores_its_grid_too(tmp_path: Path, shapes: Dataset) -> None:
+    config = override(
+        SMALL,
+        [
+            "network.head=lecture",
+            "loss.target=values",
+            "loss.name=mse",
+            "data.scaling=raw",
+            "optimizer.name=sgd",
+            "optimizer.learning_rate=1e-4",
+            "epochs=1",
+        ],
+    )
+    events = list(train(config, shapes, start(tmp_path, shapes, config)))
+    assert isinstance(events[0], TrainingStarted)
+    nothing, constant = events[0].baselines.nothing, events[0].baselines.best_constant
+    planes = np.stack([shapes.read(i).planes(5) for i in range(12)])
+    values = np.array([50, 100, 150, 200, 250])[:, None, None] * planes
+    assert nothing == pytest.approx((values**2).mean(), rel=1e-4)
+    assert constant == pytest.approx((values**2).mean() - (values.mean(axis=(0, 2, 3)) ** 2).mean(), rel=1e-4)
+    ended = next(e for e in events if isinstance(e, EpochDone))
+    assert ended.grid_scores is not None
+    assert sum(c.true_positives + c.false_negatives for c in ended.grid_scores.classes) < 0.3 * sum(
+        c.true_positives + c.false_negatives
+        for c in ended.scores.classes  # type: ignore[union-attr]
+    )
+
+
+def one_class_a_pixel(settings: list[str]) -> TrainConfig:
+    raw = to_dict(SMALL) | {"epochs": 6, "loss": {"target": "labels", "name": "cross_entropy"}}
+    return override(parse(raw), ["data.hold_out=0.25", "optimizer.learning_rate=0.003", *settings])
+
+
+def make_labels(count: int) -> Dataset:
+    rng = np.random.default_rng(0)
+    samples = []
+    for index in range(count):
+        side = (24, 32) if index % 2 else (40, 16)
+        labels = np.zeros(side, np.uint8)
+        labels[: side[0] // 2] = 1
+        labels[:3, :3] = IGNORE
+        image = rng.integers(0, 80, (*side, 3), dtype=np.uint8)
+        image[labels == 1] += 150
+        samples.append(Sample(index, f"{index}", "train", image, labels))
+    table = ClassTable((ClassInfo("ground", (0, 0, 0)), ClassInfo("sky", (0, 0, 255))), exclusive=True)
+    return Dataset.from_samples(samples, table, "fields")
+
+
+@pytest.mark.parametrize(
+    "settings", [["data.crop=16", "data.flip=true"], ["data.crop=0", "data.turn=true"], ["data.crop=64"]]
+)
+def test_that_label_data_of_mixed_sizes_with_void_trains(tmp_path: Path, settings: list[str]) -> None:
+    dataset = make_labels(8)
+    config = one_class_a_pixel(settings)
+    events = list(train(config, dataset, start(tmp_path, dataset, config)))
+    epochs = [e for e in events if isinstance(e, EpochDone)]
+    assert epochs[-1].train_loss < epochs[0].train_loss
+    assert epochs[-1].scores is not None
+    assert epochs[-1].scores.pixel_accuracy is not None
+
+
+def test_that_what_cannot_be_trained_is_said_before_a_step_is_made(tmp_path: Path, shapes: Dataset) -> None:
+    images = Dataset.from_samples([Sample(0, "a", "all", np.zeros((8, 8, 3), np.uint8), None)], None, "pictures")
+    with pytest.raises(SegbenchError, match="no masks"):
+        next(train(SMALL, images, start(tmp_path, images)))
+    config = one_class_a_pixel([])
+    with pytest.raises(SegbenchError, match="may overlap"):
+        next(train(config, shapes, start(tmp_path, shapes, config)))
