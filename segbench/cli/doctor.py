@@ -130,7 +130,7 @@ def judge_package(
             return Finding(name, "problem", "not installed", f'python -m pip install "{package}>={oldest}"')
         return Finding(
             name, "warning", "not installed, so no window can open; the commands work",
-            'python -m pip install "segbench[gui]", or python scripts/run.py in a checkout',
+            "Set it up with its window: python scripts/run.py in a checkout of segbench.",
         )  # fmt: skip
     if name == "PySide6" and _read_numbers(version) == (6, 12, 0) and python < (3, 12):
         return Finding(
