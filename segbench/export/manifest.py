@@ -129,8 +129,9 @@ def write_command(
     batch_size: int,
 ) -> str:
     """The segbench command that makes the same files."""
-    words = ["segbench", "predict", checkpoint.path] if checkpoint is not None else ["segbench", "export"]
-    words += [dataset.path, *_choose_samples(dataset, indices), "--format", name, "--out", str(out)]
+    words = ["segbench", "predict", str(Path(checkpoint.path).absolute())] if checkpoint else ["segbench", "export"]
+    words += [*(str(Path(path).absolute()) for path in options.data or (dataset.path,))]
+    words += [*_choose_samples(dataset, indices), "--format", name, "--out", str(out.absolute())]
     if options.pattern:
         words += ["--pattern", options.pattern]
     if options.flattening != "table":

@@ -29,6 +29,7 @@ class ExportOptions(msgspec.Struct, frozen=True, kw_only=True):
     reading: Reading | None = None  # None: the checkpoint's own thresholds
     overwrite: Overwrite = "refuse"
     instances: Instances = "component"  # coco: one annotation a connected component, or one a class
+    data: tuple[str, ...] = ()  # pictures named one by one, for the manifest's command; (): the dataset's own path
 
 
 def check_options(options: ExportOptions) -> None:

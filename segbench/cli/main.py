@@ -1,0 +1,100 @@
+"""The command line: reads it, calls the command, and turns every outcome into an exit code and at most one sentence."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import logging
+import logging.handlers
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from segbench.cli.arguments import build_parser
+from segbench.cli.interrupt import Interrupted
+from segbench.errors import ErrorReport, explain
+from segbench.settings import find_home
+
+# command -> where `run(arguments) -> int` of it stands; imported when chosen, because most need torch
+COMMANDS = {
+    "generate": ("segbench.cli.data", "run_generate"),
+    "info": ("segbench.cli.data", "run_info"),
+    "train": ("segbench.cli.training", "run_train"),
+    "evaluate": ("segbench.cli.scoring", "run_evaluate"),
+    "predict": ("segbench.cli.masks", "run_predict"),
+    "export": ("segbench.cli.masks", "run_export"),
+    "doctor": ("segbench.cli.data", "run_doctor"),
+}
+LOG_BYTES = 1_000_000
+
+log = logging.getLogger(__name__)
+
+
+def run_command(arguments: list[str]) -> int:
+    """Runs one command. Returns 0 fine, 1 an error (one sentence on stderr), 2 wrong usage, 130 stopped with Ctrl+C."""
+    try:
+        parsed = build_parser(next((word for word in arguments if word in COMMANDS), "")).parse_args(arguments)
+    except SystemExit as end:  # --help, --version and wrong usage
+        return end.code if isinstance(end.code, int) else 2
+    with _logging() as log_file:
+        try:
+            return _find_command(parsed)(parsed)
+        except (KeyboardInterrupt, Interrupted) as stop:
+            _tell("Interrupted.")
+            return stop.code if isinstance(stop, Interrupted) else 130
+        except BrokenPipeError:
+            # Whoever read our output has had enough (`segbench info ... | head`)
+            with contextlib.suppress(BrokenPipeError):
+                sys.stdout.close()
+            return 0
+        except Exception as error:
+            report = explain(error)
+            log.error("%s failed.\n%s", parsed.command, report.details)
+            _tell(_write_sentence(report, log_file))
+            return 1
+
+
+def _find_command(parsed: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
+    module, name = COMMANDS[parsed.command]
+    command: Callable[[argparse.Namespace], int] = getattr(importlib.import_module(module), name)
+    return command
+
+
+def _write_sentence(report: ErrorReport, log_file: Path | None) -> str:
+    hint = report.hint
+    if report.smaller_batch:
+        hint = f"{hint} Try a batch of {report.smaller_batch}.".strip()
+    if not report.expected:
+        hint = f"The details are in {log_file}." if log_file else "Its details could not be logged."
+    return f"{report.message} {hint}".strip()
+
+
+def _tell(sentence: str) -> None:
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"segbench: {' '.join(sentence.split())}\n")
+
+
+@contextlib.contextmanager
+def _logging() -> Iterator[Path | None]:
+    """While inside, log records and Python's warnings go to a file in the user's log folder; gives its path, None if there is none."""
+    path = find_home("log") / "segbench.log"
+    root = logging.getLogger()
+    handler: logging.Handler
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handler = logging.handlers.RotatingFileHandler(
+            path, maxBytes=LOG_BYTES, backupCount=2, encoding="utf-8", delay=False
+        )
+    except OSError:
+        yield None
+        return
+    handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"))
+    root.addHandler(handler)
+    logging.captureWarnings(True)
+    try:
+        yield path
+    finally:
+        logging.captureWarnings(False)
+        root.removeHandler(handler)
+        handler.close()

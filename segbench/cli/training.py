@@ -1,0 +1,156 @@
+"""`segbench train`: a run from its first step, or from where it stopped."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from segbench import config as knobs
+from segbench import settings
+from segbench.cli.choosing import open_data
+from segbench.cli.console import TrainingLines, note, open_bar, scores_document, tell, tell_json, write_ratio
+from segbench.cli.interrupt import Interrupted, pull
+from segbench.config import TrainConfig
+from segbench.data.dataset import Dataset
+from segbench.errors import SegbenchError
+from segbench.events import EpochDone, Progressed, TrainingEnded
+from segbench.formats.runs import Run, create_run, open_run
+from segbench.training.trainer import train
+
+# What may change when a run goes on; anything else would make it another run
+CONTINUABLE = ("epochs", "device", "precision", "threads", "validation_images", "checkpoint_seconds", "preview_seconds")
+
+
+def run_train(arguments: argparse.Namespace) -> int:
+    """Trains, and tells where the model is, also when it is stopped."""
+    chosen = list(arguments.settings) + ([f"device={arguments.device}"] if arguments.device else [])
+    run, dataset = _resume(arguments, chosen) if arguments.resume else _begin(arguments, chosen)
+    note(f"Run: {run.path}")
+    epochs: list[EpochDone] = []
+    ended: TrainingEnded | None = None
+    stopped: Interrupted | None = None
+    with open_bar("Training") as bar:
+        lines = TrainingLines(bar)
+
+        def show(event: object) -> None:
+            nonlocal ended
+            match event:
+                case EpochDone():
+                    epochs.append(event)
+                case TrainingEnded():
+                    ended = event
+                case Progressed():
+                    bar.show(event.done, event.total, event.what)
+                    return
+            lines.show(event)
+
+        try:
+            pull(train(run.config, dataset, run), show)
+        except Interrupted as stop:
+            stopped = stop
+    _summarise(run, epochs, ended, stopped, arguments.json)
+    return stopped.code if stopped is not None else 0
+
+
+def _begin(arguments: argparse.Namespace, chosen: list[str]) -> tuple[Run, Dataset]:
+    """A new run. Everything that can be refused is refused before its folder is made."""
+    if arguments.data is None:
+        raise SegbenchError("There is nothing to train on.", "Give a dataset, or --resume a run.")
+    if arguments.preset and arguments.config:
+        raise SegbenchError(
+            "--preset and --config cannot both be the start.", "Leave one of them out; --set changes single settings."
+        )
+    dataset = open_data([arguments.data])
+    if arguments.config:
+        start = knobs.load(Path(arguments.config))
+    else:
+        exclusive = dataset.info.classes is not None and dataset.info.classes.exclusive
+        start = knobs.find_preset(arguments.preset or ("camvid" if exclusive else "recommended")).config
+    config = knobs.override(start, chosen)
+    _check(dataset, config)
+    if arguments.out:
+        return create_run(Path(arguments.out), config, dataset.info, exact=True), dataset
+    return create_run(settings.find_runs_folder(settings.load_settings()), config, dataset.info), dataset
+
+
+def _check(dataset: Dataset, config: TrainConfig) -> None:
+    """Raises SegbenchError if this dataset cannot be trained on with these settings."""
+    from segbench.data.loaders import divide
+    from segbench.devices import choose_device
+    from segbench.targets import build_target
+
+    divide(dataset, config)
+    choose_device(config.device)
+    if dataset.info.classes is not None:
+        build_target(config.loss.target, dataset.info.classes)
+
+
+def _resume(arguments: argparse.Namespace, chosen: list[str]) -> tuple[Run, Dataset]:
+    """A run that is there, with more epochs if asked for."""
+    if arguments.preset or arguments.config:
+        raise SegbenchError(
+            "A run goes on with its own settings.", "Leave --preset and --config out; --set epochs=N makes it longer."
+        )
+    run = open_run(Path(arguments.resume))
+    for setting in chosen:
+        name = setting.partition("=")[0]
+        if "=" in setting and name not in CONTINUABLE and name in [k.path for k in knobs.list_knobs(run.config)]:
+            raise SegbenchError(
+                f"{name} cannot change while a run goes on.",
+                f"These can: {', '.join(CONTINUABLE)}. For others start a new run.",
+            )
+    config = knobs.override(run.config, chosen)
+    dataset = open_data([arguments.data or run.file.dataset.path])
+    if run.file.dataset.classes is not None and dataset.info.classes != run.file.dataset.classes:
+        raise SegbenchError(
+            f"The run {run.name} was trained on other classes than {dataset.info.name} has.",
+            "Give the dataset it was begun with.",
+        )
+    if config != run.config:
+        run.change(config=config)
+    return run, dataset
+
+
+def _summarise(
+    run: Run, epochs: list[EpochDone], ended: TrainingEnded | None, stopped: Interrupted | None, json: bool
+) -> None:
+    last = epochs[-1] if epochs else None
+    info = run.describe()
+    kept = run.checkpoint("best") if run.checkpoint("best").exists() else run.checkpoint("last")
+    if json:
+        tell_json(
+            {
+                "run": str(run.path),
+                "reason": "stopped" if stopped else "completed",
+                "step": info.step,
+                "total_steps": info.total_steps,
+                "seconds": ended.seconds if ended else None,
+                "peak_memory": ended.peak_memory if ended else None,
+                "last_loss": info.last_loss,
+                "best_iou": info.best_iou,
+                "checkpoint": str(kept) if kept.exists() else None,
+                "epochs": [
+                    {
+                        "epoch": e.epoch, "step": e.step, "train_loss": e.train_loss, "validation_loss": e.validation_loss,
+                        "mean_iou": e.scores.mean_iou if e.scores else None, "best": e.best,
+                    }
+                    for e in epochs
+                ],
+                "scores": scores_document(last.scores) if last and last.scores else None,
+            }
+        )  # fmt: skip
+        return
+    if stopped:
+        there = "the model is kept" if kept.exists() else "before its first step, so there is no model yet"
+        tell(f"Stopped at step {info.step:,} of {info.total_steps:,}; {there}.")
+        tell(f"Go on with: segbench train --resume {_quote(run.path)}")
+        return
+    best = f", best mean IoU {write_ratio(info.best_iou)}" if info.best_iou is not None else ""
+    tell(f"Done: {info.step:,} steps{f' in {ended.seconds:,.0f} s' if ended else ''}{best}.")
+    tell(f"Model: {kept}")
+
+
+def _quote(path: Path) -> str:
+    import shlex
+
+    return shlex.quote(str(path))
