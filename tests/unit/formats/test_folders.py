@@ -114,7 +114,7 @@ def test_that_an_image_without_a_mask_is_there_but_not_labelled(tmp_path):
 def test_that_masks_of_other_names_are_refused(tmp_path):
     put(tmp_path / "images" / "a.png")
     put(tmp_path / "masks" / "b.png", index_mask(1))
-    with pytest.raises(SegbenchError, match="No mask in .* has the name of an image") as caught:
+    with pytest.raises(SegbenchError, match=r"No mask in .* has the name of an image") as caught:
         open_now(tmp_path)
     assert "a.png" in caught.value.hint
 
