@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from PIL import Image
 
 from segbench.data.dataset import Dataset, open_dataset
 from segbench.errors import SegbenchError
+from segbench.formats import images
 from segbench.formats.classes import load_palette, read_class_file
 from segbench.formats.sources import name_samples, natural_key
 from segbench.records import IGNORE
@@ -323,19 +323,23 @@ def test_that_names_are_unique_even_where_stems_are_not():
     assert len(set(name_samples(["a.b.png", "a_b.png", "a.b.png"]))) == 3
 
 
-def test_that_many_files_are_opened_without_being_read(tmp_path):
+def test_that_many_files_are_opened_without_being_read(tmp_path, monkeypatch):
     for folder in ("images", "masks"):
         (tmp_path / folder).mkdir()
         for number in range(10_000):
             (tmp_path / folder / f"{number}.png").touch()
     (tmp_path / "classes.txt").write_text("a\nb\nc\n")
-    started = time.process_time()
+    touched = []
+
+    def refuse(path, **_):
+        touched.append(path)
+        raise OSError("nothing is to be read")
+
+    monkeypatch.setattr(images.Image, "open", refuse)
     dataset = open_now(tmp_path)
-    spent = time.process_time() - started
-    # Empty files: had any been needed, this would have failed; the bound is loose, it takes a tenth of a second
-    assert spent < 5
+    # A few masks are looked at to learn whether they are colour pictures; no image is
+    assert len(touched) <= 4
+    assert all("masks" in str(path) for path in touched)
     assert len(dataset) == 10_000
     assert dataset.name(9_999) == "9999"
     assert dataset.info.size is None
-    with pytest.raises(SegbenchError, match=r"9999\.png"):
-        dataset.read(9_999)
