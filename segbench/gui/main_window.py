@@ -93,7 +93,7 @@ class MainWindow(QMainWindow):
         self.setMinimumSize(SMALLEST)
         self.setDockNestingEnabled(False)
         self.may_close = False
-        self._painted = False
+        self.is_painted = False
         self._recent: tuple[str, ...] = ()
         self._look = look
         self.status = Status()
@@ -351,6 +351,11 @@ class MainWindow(QMainWindow):
         """What the window looks like now, but for the theme."""
         return FirstLook(page=self.page, geometry=self.saveGeometry(), layout=self.saveState(LAYOUT_VERSION))
 
+    @property
+    def was_restored(self) -> bool:
+        """Did the first look bring a place and a size?"""
+        return not self._look.geometry.isEmpty()
+
     def restore_layout(self, geometry: QByteArray, layout: QByteArray) -> None:
         if not geometry.isEmpty():
             self.restoreGeometry(geometry)
@@ -372,8 +377,8 @@ class MainWindow(QMainWindow):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
-        if not self._painted:
-            self._painted = True
+        if not self.is_painted:
+            self.is_painted = True
             self.painted.emit()
 
     def closeEvent(self, event: QCloseEvent) -> None:

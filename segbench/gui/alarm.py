@@ -1,0 +1,140 @@
+"""Where every exception ends that nobody caught: the log file and, as an ErrorReport, one signal that app.py shows as a dialog."""
+
+from __future__ import annotations
+
+import faulthandler
+import logging
+import logging.handlers
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+from PySide6.QtCore import QObject, QtMsgType, Signal, qInstallMessageHandler
+
+from segbench.errors import ErrorReport, explain
+
+LOG_BYTES, LOG_FILES = 1_000_000, 3
+QT_LEVELS = {
+    QtMsgType.QtDebugMsg: logging.DEBUG,
+    QtMsgType.QtInfoMsg: logging.INFO,
+    QtMsgType.QtWarningMsg: logging.WARNING,
+    QtMsgType.QtCriticalMsg: logging.ERROR,
+    QtMsgType.QtFatalMsg: logging.CRITICAL,
+}
+# Qt says these on platforms that lack a feature; nothing is wrong
+QT_CHATTER = ("propagateSizeHints", "This plugin does not support", "Populating font family aliases")
+log = logging.getLogger(__name__)
+
+
+class Alarm(QObject):
+    """Takes over Python's, asyncio's and Qt's last-resort handlers between `install` and `remove`."""
+
+    raised = Signal(object)  # ErrorReport; from any thread, heard in the window's
+    interrupted = Signal()  # Ctrl+C in the terminal
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._before: tuple[Any, Any, Any] | None = None
+
+    def install(self) -> None:
+        self._before = (sys.excepthook, threading.excepthook, sys.unraisablehook)
+        sys.excepthook = self._hear_exception
+        threading.excepthook = self._hear_thread
+        sys.unraisablehook = self._hear_unraisable
+        qInstallMessageHandler(hear_qt)
+
+    def remove(self) -> None:
+        if self._before is not None:
+            sys.excepthook, threading.excepthook, sys.unraisablehook = self._before
+            self._before = None
+            qInstallMessageHandler(None)
+
+    def tell(self, error: BaseException) -> None:
+        """Logs an exception and raises the alarm. From any thread."""
+        report = explain(error)
+        log.error("%s\n%s", report.message, report.details)
+        self.tell_report(report)
+
+    def tell_report(self, report: ErrorReport) -> None:
+        """Raises the alarm for something that stands in the log already."""
+        self.raised.emit(report)
+
+    def hear_loop(self, _loop: object, context: dict[str, Any]) -> None:
+        """For asyncio's set_exception_handler."""
+        error = context.get("exception")
+        self.tell(error if isinstance(error, BaseException) else RuntimeError(context.get("message", "event loop")))
+
+    def _hear_exception(self, kind: type[BaseException], error: BaseException, _trace: object) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            self.interrupted.emit()
+        else:
+            self.tell(error)
+
+    def _hear_thread(self, told: threading.ExceptHookArgs) -> None:
+        if told.exc_value is not None and not issubclass(told.exc_type, SystemExit):
+            self.tell(told.exc_value)
+
+    def _hear_unraisable(self, told: Any) -> None:
+        """An exception in a __del__ or in a callback of Qt: noted; it is no use to the user."""
+        log.error("Unraisable in %r", told.object, exc_info=told.exc_value)
+
+
+def hear_qt(kind: QtMsgType, _context: object, message: str) -> None:
+    """Qt's own messages go to the log."""
+    level = logging.DEBUG if any(part in message for part in QT_CHATTER) else QT_LEVELS.get(kind, logging.WARNING)
+    logging.getLogger("qt").log(level, "%s", message)
+
+
+def set_up_log(folder: Path, relay: logging.Handler | None = None) -> Path | None:
+    """Logs to folder/segbench.log (three files of a megabyte), to the terminal from warnings up, and to `relay`.
+
+    Returns the log file's path, or None if the folder cannot be written to.
+    """
+    root = logging.getLogger()
+    root.setLevel(logging.INFO)
+    logging.getLogger("segbench").setLevel(logging.DEBUG)
+    lines = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    path: Path | None = folder / "segbench.log"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = logging.handlers.RotatingFileHandler(
+            folder / "segbench.log", maxBytes=LOG_BYTES, backupCount=LOG_FILES - 1, encoding="utf-8", delay=False
+        )
+        file.setFormatter(lines)
+        root.addHandler(file)
+    except OSError:
+        path = None
+    if sys.stderr is not None:  # None under pythonw
+        terminal = logging.StreamHandler()
+        terminal.setLevel(logging.WARNING)
+        terminal.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+        root.addHandler(terminal)
+    if relay is not None:
+        root.addHandler(relay)
+    return path
+
+
+def close_log() -> None:
+    """Takes the handlers of `set_up_log` off again."""
+    root = logging.getLogger()
+    for handler in root.handlers[:]:
+        if type(handler).__module__.startswith(("segbench", "logging")):
+            root.removeHandler(handler)
+            handler.close()
+
+
+def watch_for_crashes(folder: Path) -> Callable[[], None]:
+    """Crashes of native code leave the Python stacks of all threads in folder/crash.log. Returns what ends the watch."""
+    try:
+        file: IO[str] = (folder / "crash.log").open("a", encoding="utf-8")
+    except OSError:
+        return lambda: None
+    faulthandler.enable(file)
+
+    def end() -> None:
+        faulthandler.disable()
+        file.close()
+
+    return end

@@ -1,0 +1,80 @@
+"""The user guide: the Markdown pages of resources/help, with a list of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt, QUrl
+from PySide6.QtGui import QDesktopServices, QTextDocument
+from PySide6.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QListWidget,
+    QListWidgetItem,
+    QSplitter,
+    QTextBrowser,
+    QVBoxLayout,
+    QWidget,
+)
+
+from segbench.gui.theme import theme_signals
+from segbench.resources import find_resource
+
+
+def find_pages() -> list[Path]:
+    """The guide's pages in the order of their file names' numbers (10-start.md ...)."""
+    return sorted(find_resource("help").glob("[0-9]*.md"))
+
+
+def read_title(page: Path) -> str:
+    """ "20-dataset.md" is "Dataset"."""
+    return page.stem.partition("-")[2].replace("-", " ").capitalize()
+
+
+class Guide(QDialog):
+    """A non-modal reader; links between pages stay in it, others open in the browser."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("guide")
+        self.setWindowTitle("User guide")
+        self.setWindowFlag(Qt.WindowType.Window)
+        self.resize(900, 640)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(8, 8, 8, 8)
+        splitter = QSplitter()
+        self.list = QListWidget()
+        self.list.setAccessibleName("Pages of the guide")
+        self.list.setMaximumWidth(220)
+        for page in find_pages():
+            item = QListWidgetItem(read_title(page))
+            item.setData(Qt.ItemDataRole.UserRole, str(page))
+            self.list.addItem(item)
+        self.list.currentItemChanged.connect(lambda item: item and self.show_page(item.data(Qt.ItemDataRole.UserRole)))
+        self.text = QTextBrowser()
+        self.text.setAccessibleName("User guide")
+        self.text.setOpenLinks(False)
+        self.text.anchorClicked.connect(self._follow)
+        self.text.document().setDocumentMargin(16)
+        splitter.addWidget(self.list)
+        splitter.addWidget(self.text)
+        splitter.setStretchFactor(1, 1)
+        splitter.setSizes([180, 720])
+        column.addWidget(splitter)
+        box = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        box.rejected.connect(self.reject)
+        column.addWidget(box)
+        self.list.setCurrentRow(0)
+        theme_signals().changed.connect(self.text.reload)
+
+    def show_page(self, path: str) -> None:
+        self.text.setSource(QUrl.fromLocalFile(path), QTextDocument.ResourceType.MarkdownResource)
+
+    def _follow(self, url: QUrl) -> None:
+        name = url.fileName()
+        for row in range(self.list.count()):
+            if name and Path(self.list.item(row).data(Qt.ItemDataRole.UserRole)).name == name:
+                self.list.setCurrentRow(row)
+                return
+        if url.scheme() in ("http", "https"):
+            QDesktopServices.openUrl(url)
