@@ -302,6 +302,7 @@ class ExportRequested:
 
     index: the present sample. selected: samples the user marked. reading: the panel's thresholds; None: the checkpoint's own.
     colors: red, green, blue a class, as the panel shows them; () for the table's own. `dataset` is what the indices count in.
+    batch_statistics: how the panel's network reads its batch norms.
     """
 
     index: int
@@ -309,6 +310,7 @@ class ExportRequested:
     reading: Reading | None
     colors: tuple[tuple[int, int, int], ...]
     dataset: Any
+    batch_statistics: bool = False
 
 
 @dataclass(frozen=True, slots=True)
