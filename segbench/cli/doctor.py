@@ -228,8 +228,8 @@ def _read_total_memory() -> int:
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
-        pass
-    if sys.platform == "win32":
+        if sys.platform != "win32":
+            return 0
         import ctypes
 
         class Status(ctypes.Structure):
