@@ -228,19 +228,16 @@ def _read_total_memory() -> int:
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
-        if sys.platform != "win32":
-            return 0
+        pass
+    if sys.platform == "win32":
         import ctypes
 
-        class Status(ctypes.Structure):
-            _fields_ = (
-                ("length", ctypes.c_ulong), ("load", ctypes.c_ulong), ("total", ctypes.c_ulonglong),
-                ("others", ctypes.c_ulonglong * 6),
-            )  # fmt: skip
+        class Status(ctypes.Structure):  # MEMORYSTATUSEX
+            _fields_ = (("length", ctypes.c_ulong), ("load", ctypes.c_ulong), ("bytes", ctypes.c_ulonglong * 7))
 
         status = Status(length=ctypes.sizeof(Status))
         if ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)):
-            return int(status.total)
+            return int(status.bytes[0])
     return 0
 
 
