@@ -303,7 +303,9 @@ class PredictionPresenter:
         """Opens the export dialog with what stands here."""
         info = self.checkpoint
         colors = self.colors(info.classes) if info is not None else ()
-        self._session.publish([ExportRequested(self.index, tuple(selected), self.reading, colors, self.source)])
+        reading = self.reading if self.preset != "default" else None
+        request = ExportRequested(self.index, tuple(selected), reading, colors, self.source, self._batch_statistics)
+        self._session.publish([request])
 
     def save_file(self, path: str, data: bytes) -> None:
         """Writes a picture the view has drawn."""

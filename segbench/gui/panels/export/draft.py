@@ -1,0 +1,102 @@
+"""What an export is going to be: the choices of the dialog, and what a preview of them found out. No Qt."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from segbench.errors import SegbenchError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Scope = Literal["this", "selected", "split", "all", "numbers"]
+_PART = re.compile(r"(\d+)(?:\s*-\s*(\d+))?")
+
+
+@dataclass(frozen=True)
+class Draft:
+    """The dialog's choices. masks "network": what the checkpoint predicts; "truth": the dataset's own. `numbers`: "0-19, 42"."""
+
+    scope: Scope = "this"
+    numbers: str = ""
+    masks: Literal["network", "truth"] = "network"
+    format: str = ""  # "": the one that loses nothing
+    pattern: str = ""  # "": the format's own
+    flattening: str = "table"
+    instances: str = "component"
+    overwrite: str = "refuse"
+    out: str = ""
+
+
+@dataclass(frozen=True)
+class FormatInfo:
+    """An exporter as the dialog lists it."""
+
+    name: str
+    title: str
+    about: str
+    pattern: str
+    ending: str
+    flattens: bool
+    per_class: bool
+    collects: bool  # one file for all samples
+
+
+@dataclass(frozen=True, eq=False)
+class Preview:
+    """Of the present sample in the draft's format. hidden: pixels that flattening drops there. problem: message and hint, if the
+    draft cannot be exported as it is. command: the line that does the same without the window."""
+
+    formats: tuple[FormatInfo, ...]
+    flattenings: dict[str, str]
+    format: str
+    pictures: tuple[tuple[str, NDArray[np.uint8]], ...] = ()
+    hidden: int = 0
+    problem: tuple[str, str] | None = None
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class Done:
+    """How an export ended."""
+
+    samples: int
+    files: int
+    folder: str
+    hidden: int
+    complete: bool
+
+
+def parse_numbers(text: str, count: int) -> list[int]:
+    """ "0-19, 42" as sorted sample indices without repetition. Raises SegbenchError naming the part that is wrong."""
+    found: set[int] = set()
+    for part in filter(None, (p.strip() for p in re.split(r"[,;]", text))):
+        match = _PART.fullmatch(part)
+        if match is None:
+            raise SegbenchError(f"{part!r} is no number and no range.", "Write numbers like 0-19, 42.")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if last < first or last >= count:
+            raise SegbenchError(f"There is no sample {max(first, last)}.", f"The samples are 0 to {count - 1}.")
+        found.update(range(first, last + 1))
+    if not found:
+        raise SegbenchError("No sample is chosen.", "Write numbers like 0-19, 42.")
+    return sorted(found)
+
+
+def list_indices(draft: Draft, index: int, selected: Sequence[int], split: range, count: int) -> list[int]:
+    """The samples a draft covers. Raises SegbenchError for numbers that are not right."""
+    match draft.scope:
+        case "this":
+            return [index]
+        case "selected":
+            return list(selected)
+        case "split":
+            return list(split)
+        case "numbers":
+            return parse_numbers(draft.numbers, count)
+        case _:
+            return list(range(count))

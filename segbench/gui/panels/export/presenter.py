@@ -1,0 +1,222 @@
+"""What the export dialog decides: which samples, which format, and when it may start. No Qt; work runs as jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from segbench.errors import SegbenchError
+from segbench.events import Event, ExportRequested, FileExported, JobCancelled, JobDone, JobEvent, JobFailed
+from segbench.gui.panels.export import work
+from segbench.gui.panels.export.draft import Done, Draft, Preview, list_indices
+from segbench.records import CheckpointInfo, ClassTable, Reading
+
+if TYPE_CHECKING:
+    from segbench.gui.session import Session
+    from segbench.jobs import Job, JobRunner
+
+
+class ExportView(Protocol):
+    """What the presenter asks of the dialog."""
+
+    def show_dialog(
+        self, counts: dict[str, int], names: dict[str, str], reading: Reading | None, classes: ClassTable | None
+    ) -> None: ...
+    def show_draft(self, draft: Draft) -> None: ...
+    def show_preview(self, preview: Preview, samples: int) -> None: ...
+    def show_running(self, done: int, total: int) -> None: ...
+    def show_done(self, done: Done) -> None: ...
+    def show_idle(self) -> None: ...
+
+
+class ExportPresenter:
+    """One per window; `handle` opens the dialog when ExportRequested comes."""
+
+    def __init__(self, session: Session, jobs: JobRunner) -> None:
+        self._session = session
+        self._jobs = jobs
+        self._bench = work.PreviewBench()
+        self._view: ExportView | None = None
+        self._request: ExportRequested | None = None
+        self._checkpoint: CheckpointInfo | None = None
+        self._previewing: Job | None = None
+        self._exporting: Job | None = None
+        self._format = ""
+        self._written = [0, 0, 0]  # samples, files, hidden pixels
+        self._chosen_out = False  # the user has named a folder
+        self.draft = Draft()
+        self.preview: Preview | None = None
+
+    def attach(self, view: ExportView) -> None:
+        self._view = view
+
+    @property
+    def view(self) -> ExportView:
+        assert self._view is not None, "attach a view first"
+        return self._view
+
+    @property
+    def running(self) -> bool:
+        return self._exporting is not None
+
+    # What the user asks for -----------------------------------------------------------------------------------------------
+
+    def open(self, request: ExportRequested) -> None:
+        """Shows the dialog for this request; the choices of the last time stay where they still fit."""
+        if request.dataset is None or not len(request.dataset):
+            return
+        self._request, self._checkpoint = request, self._session.checkpoint
+        scope = (
+            "selected"
+            if request.selected
+            else "this"
+            if self.draft.scope in ("selected", "numbers")
+            else self.draft.scope
+        )
+        masks = "network" if self._checkpoint is not None else "truth"
+        has_truth = request.dataset.info.classes is not None
+        self.draft = replace(self.draft, scope=scope, masks=masks if not has_truth else self._fit_masks(masks))
+        if not self._chosen_out:
+            self.draft = replace(self.draft, out=str(self._propose_folder()))
+        split = self._split
+        counts = {
+            "this": 1, "selected": len(request.selected), "split": len(self._span), "all": len(request.dataset),
+            "network": int(self._checkpoint is not None), "truth": int(has_truth),
+        }  # fmt: skip
+        names = {
+            "sample": request.dataset.name(request.index), "split": split,
+            "checkpoint": _name_checkpoint(self._checkpoint) if self._checkpoint is not None else "",
+        }  # fmt: skip
+        classes = self._checkpoint.classes if self._checkpoint is not None else None
+        self.view.show_dialog(counts, names, request.reading, classes)
+        self.view.show_draft(self.draft)
+        if self.running:
+            self.view.show_running(self._written[0], len(self._indices()))
+        else:
+            self.view.show_idle()
+        self._ask_preview()
+
+    def change(self, **changes: Any) -> None:
+        """The user changed fields of the draft."""
+        draft = replace(self.draft, **changes)
+        if "out" in changes:
+            self._chosen_out = bool(draft.out) and draft.out != str(self._propose_folder())
+        if "format" in changes and draft.format != self.draft.format:
+            draft = replace(draft, pattern="")  # a pattern made for one format does not fit another
+        if draft != self.draft:
+            self.draft = draft
+            self.view.show_draft(draft)
+            self._ask_preview()
+
+    def start(self) -> None:
+        """Writes the files of the draft."""
+        request, preview = self._request, self.preview
+        if request is None or preview is None or preview.problem is not None or self.running:
+            return
+        indices = self._indices()
+        self._written = [0, 0, 0]
+        job = work.export(self.draft, request, self._checkpoint, preview.format, indices)
+        title = f"Exporting {len(indices):,} {'image' if len(indices) == 1 else 'images'}"
+        self._exporting = self._jobs.start("export", job, title=title)
+        self.view.show_running(0, len(indices))
+
+    def cancel(self) -> None:
+        """Stops the export; what stands complete stays, and the manifest says so."""
+        if self._exporting is not None:
+            self._exporting.cancel()
+
+    # What happened ----------------------------------------------------------------------------------------------------------
+
+    def handle(self, events: Sequence[Event]) -> None:
+        progress: FileExported | None = None
+        for event in events:
+            match event:
+                case ExportRequested():
+                    self.open(event)
+                case JobEvent(job=job, event=FileExported() as file) if self._is(self._exporting, job):
+                    progress = file
+                    self._written[0] = file.done
+                    self._written[1] += len(file.paths)
+                    self._written[2] += file.hidden_pixels
+                case JobDone(job=job, result=result) if self._is(self._previewing, job):
+                    self._previewing, self.preview = None, result
+                    self.view.show_preview(result, self._count())
+                case JobDone(job=job, result=result) if self._is(self._exporting, job):
+                    self._end(complete=True)
+                case JobCancelled(job=job) if self._is(self._exporting, job):
+                    self._end(complete=False)
+                case JobFailed(job=job) if self._is(self._exporting, job):
+                    self._exporting = None
+                    self.view.show_idle()
+                case JobCancelled(job=job) | JobFailed(job=job) if self._is(self._previewing, job):
+                    self._previewing = None
+        if progress is not None and self.running:
+            self.view.show_running(progress.done, progress.total)
+
+    @staticmethod
+    def _is(job: Job | None, number: int) -> bool:
+        return job is not None and job.number == number
+
+    def _end(self, complete: bool) -> None:
+        self._exporting = None
+        samples, files, hidden = self._written
+        if self.preview is not None and any(f.collects for f in self.preview.formats if f.name == self.preview.format):
+            files = 1 if complete else 0
+        self.view.show_done(Done(samples, files, self.draft.out, hidden, complete))
+
+    # Work -------------------------------------------------------------------------------------------------------------------
+
+    def _ask_preview(self) -> None:
+        request = self._request
+        if request is None:
+            return
+        try:
+            indices, problem = self._indices(), None
+        except SegbenchError as error:
+            indices, problem = [], (error.message, error.hint)
+        if not self.draft.out:
+            problem = problem or ("No folder is named.", "Choose where the files go.")
+        job = self._bench.preview(self.draft, request, self._checkpoint, indices, problem)
+        self._previewing = self._jobs.start(
+            "export preview", job, title="Previewing the export", urgent=True, newest_wins=True
+        )
+
+    @property
+    def _split(self) -> str:
+        assert self._request is not None
+        return str(self._request.dataset.split_of(self._request.index))
+
+    @property
+    def _span(self) -> range:
+        assert self._request is not None
+        dataset = self._request.dataset
+        span: range = dataset.splits[self._split]
+        return span
+
+    def _indices(self) -> list[int]:
+        request = self._request
+        assert request is not None
+        return list_indices(self.draft, request.index, request.selected, self._span, len(request.dataset))
+
+    def _count(self) -> int:
+        try:
+            return len(self._indices())
+        except SegbenchError:
+            return 0
+
+    def _fit_masks(self, masks: str) -> Any:
+        return "truth" if masks == "truth" else self.draft.masks
+
+    def _propose_folder(self) -> Path:
+        from segbench.settings import find_runs_folder
+
+        assert self._request is not None
+        name = Path(self._request.dataset.info.name).stem or "masks"
+        return find_runs_folder(self._session.settings).parent / "masks" / name
+
+
+def _name_checkpoint(info: CheckpointInfo) -> str:
+    path = Path(info.path)
+    return f"{path.parent.parent.name} – {path.stem}" if path.parent.name == "checkpoints" else path.name
