@@ -102,15 +102,18 @@ class Gallery(QListView):
         self.classes_of, self.colors = classes_of, colors
         self._asked = []
 
-    def set_indices(self, indices: Sequence[int]) -> None:
-        """Shows these samples in this order; stays at the current one if it is among them."""
-        current = self.current()
+    def set_indices(self, indices: Sequence[int], keep_place: bool = False) -> None:
+        """Shows these samples in this order, the current one still current if it is among them. keep_place: without scrolling."""
+        current, top = self.current(), self.verticalScrollBar().value()
         self._telling = False
         self._samples.set_indices(indices)
         self._telling = True
         self.updateGeometries()
         if current is not None:
             self.set_current(current)
+        if keep_place:
+            self.verticalScrollBar().setValue(top)
+        self._asked = []
         self._ask_soon()
 
     def set_thumbnail(self, index: int, array: NDArray[np.uint8]) -> None:

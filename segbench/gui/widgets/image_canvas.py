@@ -84,9 +84,15 @@ class ImageCanvas(QWidget):
     def set_image(self, rgb: NDArray[np.uint8] | None, title: str = "") -> None:
         """rgb: uint8 (H, W, 3), or None for none. Masks, paint and boxes of another size are taken away."""
         self._picture.set_image(rgb)
-        self._title = title
-        self.setAccessibleName(f"Image viewer: {title}" if title else "Image viewer")
+        self.set_title(title)
         self._settle()
+
+    def set_title(self, title: str) -> None:
+        """The caption above the picture."""
+        if title != self._title:
+            self._title = title
+            self.setAccessibleName(f"Image viewer: {title}" if title else "Image viewer")
+            self._settle()
 
     def set_planes(self, planes: NDArray[np.bool_] | None, colors: Sequence[Color] = ()) -> None:
         """planes: bool (K, H, W), may overlap (shown as stripes of both colours). Replaces labels. A colour None is not

@@ -1,0 +1,358 @@
+"""The dataset panel: filter and gallery on the left, the sample's pictures on the right, classes and statistics below."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QByteArray, Qt
+from PySide6.QtGui import QAction, QGuiApplication, QKeySequence, QShortcut
+from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
+
+from segbench.gui.panels.dataset.figure import Figure, Mode
+from segbench.gui.panels.dataset.filter_bar import FilterBar
+from segbench.gui.panels.dataset.filters import Filter
+from segbench.gui.panels.dataset.presenter import DatasetPresenter, Looked, Lookups, Place, ScanState, Unreadable
+from segbench.gui.panels.dataset.statistics import StatisticsView
+from segbench.gui.panels.dataset.toolbar import Toolbar
+from segbench.gui.theme import GRID
+from segbench.gui.widgets.class_marks import OwnArrowsSlider
+from segbench.gui.widgets.class_table import ClassTableWidget
+from segbench.gui.widgets.empty_state import EmptyState
+from segbench.gui.widgets.gallery import LARGEST, SMALLEST, Gallery
+from segbench.gui.widgets.parts import build_label
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from segbench.data.stats import DatasetStats
+    from segbench.records import ClassTable, DatasetInfo
+
+
+class DatasetView(QWidget):
+    """Shows what its presenter says, and tells it what the user does."""
+
+    def __init__(self, presenter: DatasetPresenter, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("dataset_view")
+        self.setAccessibleName("Dataset")
+        self._presenter = presenter
+        self._info: DatasetInfo | None = None
+        self._lookups: Lookups | None = None
+        self._actions: list[QAction] = []
+        self.filter_bar = FilterBar()
+        self.gallery = Gallery()
+        self.toolbar = Toolbar()
+        self.figure = Figure()
+        self.classes = ClassTableWidget(thresholds=False)
+        self.statistics = StatisticsView()
+        self.empty = EmptyState("No dataset is open. Open a folder or a .gz file from the File menu, or drop one here.")
+        self._build_actions()
+        self._lay_out()
+        self._connect()
+        self.show_nothing()
+
+    # Building -----------------------------------------------------------------------------------------------------------
+
+    def _build_actions(self) -> None:
+        ask = self._presenter
+        self._add("previous", "Previous sample", lambda: ask.step(-1), "A Left")
+        self._add("next", "Next sample", lambda: ask.step(1), "D Right")
+        self._add("first", "First sample", lambda: ask.go_to_end(False), "Home")
+        self._add("last", "Last sample", lambda: ask.go_to_end(True), "End")
+        self._add("go", "Go to sample", self.toolbar.ask_number, "G", "Go to the sample with an index")
+        self._add("find", "Search by name", self.filter_bar.search.setFocus, "Ctrl+F")
+        self.side_action = self._add(
+            "mode_side",
+            "Side by side",
+            partial(self._set_mode, "side"),
+            "Alt+1",
+            "Image, mask and boxes beside each other",
+        )
+        self.overlay_action = self._add(
+            "mode_overlay",
+            "Overlaid",
+            partial(self._set_mode, "overlay"),
+            "Alt+2",
+            "Mask and boxes over one large image",
+        )
+        self.boxes_action = self._toggle("boxes", "Boxes", "B", "Show or hide the boxes of the objects", True)
+        self.grey_action = self._toggle(
+            "grey", "Grey values", "M", "Show the mask in the lecture's grey values, as the file holds it", False
+        )
+        self.link_action = self._toggle("link", "Linked", "L", "Zoom and move all pictures together", True)
+        for action in (self.side_action, self.overlay_action):
+            action.setCheckable(True)
+        self.side_action.setChecked(True)
+        self._add("fit", "Fit", lambda: self.figure.active().fit(), "F", "Show the whole image as large as it goes")
+        self._add(
+            "actual", "1:1", lambda: self.figure.active().actual_size(), "Ctrl+0", "One screen pixel an image pixel"
+        )
+        self._add(
+            "show_overlay",
+            "Masks over the image",
+            self.classes.toggle_overlay,
+            "V",
+            "Show or hide masks over the image",
+        )
+        self._add("contour", "Fill or contour", self.classes.toggle_style, "C")
+        self._add("more", "More opaque", partial(self.classes.change_opacity, 0.1), "]")
+        self._add("less", "Less opaque", partial(self.classes.change_opacity, -0.1), "[")
+        self.pin_action = self._toggle(
+            "pin", "Pin for training", "P", "Show this sample's prediction while training", False
+        )
+        self._add(
+            "predict", "Predict this sample", ask.predict, "Ctrl+Return", "See what a network finds in this sample"
+        )
+        self._add("copy", "Copy image", self._copy, "Ctrl+C", "Copy the picture, with what lies on it, at its own size")
+        self.scan_action = self._add(
+            "scan", "Scan the dataset", ask.start_scan, "", "Count pixels, objects, sizes and overlaps of all samples"
+        )
+        for k in range(9):
+            shortcut = QShortcut(QKeySequence(str(k + 1)), self)
+            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            shortcut.activated.connect(partial(self.classes.toggle, k))
+
+    def _add(self, name: str, text: str, run: Callable[[], object] | None, keys: str = "", tip: str = "") -> QAction:
+        action = QAction(text, self)
+        action.setObjectName(f"dataset_{name}")
+        action.setShortcuts([QKeySequence(key) for key in keys.split()])
+        # Letters are shortcuts only while the focus is in this panel
+        action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        action.setStatusTip(tip or text)
+        if run is not None:
+            action.triggered.connect(lambda _checked=False: run())
+        self.addAction(action)
+        self._actions.append(action)
+        return action
+
+    def _toggle(self, name: str, text: str, keys: str, tip: str, checked: bool) -> QAction:
+        action = self._add(name, text, None, keys, tip)
+        action.setCheckable(True)
+        action.setChecked(checked)
+        return action
+
+    def _lay_out(self) -> None:
+        by_name = {action.objectName().removeprefix("dataset_"): action for action in self._actions}
+        bar = self.toolbar
+        bar.add_button(by_name["previous"], "◀")
+        bar.add_button(by_name["next"], "▶")
+        bar.add_place()
+        bar.add_gap()
+        for name in ("mode_side", "mode_overlay"):
+            bar.add_button(by_name[name], by_name[name].text())
+        bar.add_line()
+        self._boxes_button = bar.add_button(self.boxes_action, "Boxes")
+        self._grey_button = bar.add_button(self.grey_action, "Grey")
+        bar.add_button(self.link_action, "Linked")
+        bar.add_button(by_name["fit"], "Fit")
+        bar.add_button(by_name["actual"], "1:1")
+        bar.add_line()
+        bar.add_button(self.pin_action, "Pin")
+        bar.add_button(by_name["predict"], "Predict")
+        self.thumbnail_size = OwnArrowsSlider(Qt.Orientation.Horizontal)
+        self.thumbnail_size.setObjectName("thumbnail_size")
+        self.thumbnail_size.setAccessibleName("Size of the thumbnails")
+        self.thumbnail_size.setToolTip("Size of the thumbnails")
+        self.thumbnail_size.setRange(SMALLEST, LARGEST)
+        self.thumbnail_size.setValue(self.gallery.side)
+        self.thumbnail_size.setPageStep(32)
+        left = QWidget()
+        column = QVBoxLayout(left)
+        column.setContentsMargins(GRID, GRID, 0, GRID)
+        column.setSpacing(GRID)
+        column.addWidget(self.filter_bar)
+        column.addWidget(self.gallery, 1)
+        foot = QHBoxLayout()
+        foot.addWidget(build_label("Thumbnails", role="muted"))
+        foot.addWidget(self.thumbnail_size, 1)
+        column.addLayout(foot)
+        self.tabs = QTabWidget()
+        self.tabs.setObjectName("dataset_tabs")
+        self.tabs.addTab(self.classes, "Classes")
+        self.tabs.addTab(self.statistics, "Statistics")
+        upper = QWidget()
+        pictures = QVBoxLayout(upper)
+        pictures.setContentsMargins(0, GRID, GRID, 0)
+        pictures.setSpacing(GRID)
+        pictures.addWidget(self.toolbar)
+        pictures.addWidget(self.figure, 1)
+        self.below = QWidget()
+        lower = QVBoxLayout(self.below)
+        lower.setContentsMargins(0, 0, GRID, GRID)
+        lower.addWidget(self.tabs)
+        self.right = self._split("dataset_right", Qt.Orientation.Vertical, (upper, self.below), (400, 232))
+        self.body = self._split("dataset_body", Qt.Orientation.Horizontal, (left, self.right), (340, 900))
+        self._pages = QStackedWidget()
+        self._pages.addWidget(self.empty)
+        self._pages.addWidget(self.body)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._pages)
+
+    @staticmethod
+    def _split(name: str, way: Qt.Orientation, parts: tuple[QWidget, ...], sizes: tuple[int, ...]) -> QSplitter:
+        splitter = QSplitter(way)
+        splitter.setObjectName(name)
+        splitter.setChildrenCollapsible(False)
+        splitter.setHandleWidth(GRID)
+        for part in parts:
+            splitter.addWidget(part)
+        splitter.setStretchFactor(0, 0 if way == Qt.Orientation.Horizontal else 1)
+        splitter.setStretchFactor(1, 1 if way == Qt.Orientation.Horizontal else 0)
+        splitter.setSizes(list(sizes))
+        return splitter
+
+    def _connect(self) -> None:
+        ask, figure, table = self._presenter, self.figure, self.classes
+        self.filter_bar.changed.connect(ask.set_filter)
+        self.gallery.visible_changed.connect(lambda wanted: ask.want_thumbnails(wanted, self.gallery.wanted_side))
+        self.gallery.current_changed.connect(ask.select)
+        self.gallery.opened.connect(lambda _index: figure.active().setFocus(Qt.FocusReason.OtherFocusReason))
+        self.thumbnail_size.valueChanged.connect(self.gallery.set_side)
+        self.toolbar.index_entered.connect(self._go_to)
+        self.boxes_action.toggled.connect(figure.set_boxes_shown)
+        self.grey_action.toggled.connect(figure.set_grey)
+        self.link_action.toggled.connect(figure.link.set_linked)
+        self.pin_action.triggered.connect(lambda _checked: ask.toggle_pin())
+        table.set_truth_known(False)
+        table.visibility_changed.connect(figure.set_class_visible)
+        table.opacity_changed.connect(figure.set_opacity)
+        table.style_changed.connect(figure.set_style)
+        table.overlay_toggled.connect(figure.set_overlay)
+        table.color_changed.connect(self._set_color)
+        self.statistics.scan_requested.connect(ask.start_scan)
+        self.statistics.stop_requested.connect(ask.stop_scan)
+        self.statistics.class_requested.connect(lambda k: ask.set_filter(Filter(classes=frozenset((k,)))))
+
+    # What the window asks -----------------------------------------------------------------------------------------------
+
+    def actions_list(self) -> list[QAction]:
+        """The panel's menu entries."""
+        return list(self._actions)
+
+    def save_layout(self) -> dict[str, str]:
+        """Divider states, base64, and the size of the thumbnails."""
+        kept = {s.objectName(): bytes(s.saveState().toBase64().data()).decode() for s in (self.body, self.right)}
+        return {**kept, "thumbnail_size": str(self.gallery.side)}
+
+    def restore_layout(self, kept: dict[str, str]) -> None:
+        """Puts dividers back; what does not fit is left alone."""
+        for splitter in (self.body, self.right):
+            if state := kept.get(splitter.objectName()):
+                splitter.restoreState(QByteArray.fromBase64(state.encode()))
+        if (side := kept.get("thumbnail_size", "")).isdigit():
+            self.thumbnail_size.setValue(int(side))
+
+    # What the presenter shows -------------------------------------------------------------------------------------------
+
+    def show_nothing(self) -> None:
+        self._info = self._lookups = None
+        self._pages.setCurrentWidget(self.empty)
+        self.gallery.set_indices(())
+        self.gallery.cache.clear()
+        self.figure.set_classes(None, boxes=False)
+        for action in self._actions:
+            action.setEnabled(False)
+
+    def show_dataset(self, info: DatasetInfo, lookups: Lookups) -> None:
+        self._info, self._lookups = info, lookups
+        masks = info.classes is not None
+        boxes = info.format == "purdue"
+        self._pages.setCurrentWidget(self.body)
+        for action in self._actions:
+            action.setEnabled(True)
+        for action in (self.side_action, self.overlay_action, self.grey_action, self.scan_action, self.boxes_action):
+            action.setEnabled(masks)
+        self._boxes_button.setVisible(boxes)
+        self._grey_button.setVisible(boxes)
+        self.filter_bar.set_dataset(info)
+        colors = info.classes.colors if info.classes else ()
+        self.gallery.set_indices(())
+        self.gallery.set_source(lookups.name_of, lookups.classes_of, colors, self._describe)
+        self.gallery.set_empty_text("No sample passes the filter" if info.count else "This dataset is empty")
+        self.figure.set_classes(info.classes, boxes)
+        self.classes.set_classes(info.classes)
+        self.classes.set_truth_known(False)
+        self.classes.set_overlay(self.figure.overlay)
+        self.tabs.setTabVisible(0, masks)
+        self.below.setVisible(masks)
+
+    def show_list(self, indices: Sequence[int], keep_place: bool) -> None:
+        self.gallery.set_indices(indices, keep_place)
+        self.filter_bar.set_count(len(indices), self._info.count if self._info else 0)
+
+    def show_place(self, place: Place, pinned: bool) -> None:
+        self.toolbar.set_place(place)
+        self.gallery.set_current(place.index)
+        self.pin_action.setChecked(pinned)
+        self.pin_action.setIconText("Pinned" if pinned else "Pin")
+
+    def show_sample(self, looked: Looked, classes: ClassTable | None) -> None:
+        sample = looked.sample
+        height, width = sample.size
+        parts = [f"{width} × {height} pixels", sample.split]
+        if sample.boxes:
+            parts.append("1 object" if len(sample.boxes) == 1 else f"{len(sample.boxes)} objects")
+        self.figure.set_note(", ".join(parts))
+        self.figure.set_sample(sample)
+        if classes is not None:
+            self.classes.set_values([(None, n) for n in looked.pixels or [None] * len(classes)])
+
+    def show_problem(self, problem: Unreadable) -> None:
+        name = self._lookups.name_of(problem.index) if self._lookups else ""
+        self.figure.set_problem(name, f"{problem.message} {problem.hint}".strip())
+
+    def show_thumbnails(self, thumbnails: Sequence[tuple[int, NDArray[np.uint8]]]) -> None:
+        for index, array in thumbnails:
+            self.gallery.set_thumbnail(index, array)
+
+    def show_scan(self, state: ScanState) -> None:
+        self.filter_bar.set_scan(state)
+        self.statistics.set_scan(state)
+        self.scan_action.setEnabled(not state.running and state.done < state.total)
+        self.gallery.viewport().update()  # dots of what was scanned
+
+    def show_statistics(self, stats: DatasetStats | None, classes: ClassTable | None) -> None:
+        self.statistics.set_stats(stats, classes)
+
+    def show_filter(self, wanted: Filter) -> None:
+        self.filter_bar.set_filter(wanted)
+
+    def show_pins(self, indices: tuple[int, ...]) -> None:
+        self.gallery.set_pinned(indices)
+
+    # What the user does -------------------------------------------------------------------------------------------------
+
+    def _set_mode(self, mode: Mode) -> None:
+        self.figure.set_mode(mode)
+        self.side_action.setChecked(mode == "side")
+        self.overlay_action.setChecked(mode == "overlay")
+        self.classes.set_overlay(self.figure.overlay)
+
+    def _set_color(self, k: int, color: tuple[int, int, int]) -> None:
+        self.figure.set_color(k, color)
+        self.gallery.colors = tuple(color if j == k else old for j, old in enumerate(self.gallery.colors))
+        self.gallery.viewport().update()
+
+    def _go_to(self, index: int) -> None:
+        self._presenter.select(index)
+        self.figure.active().setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _copy(self) -> None:
+        picture = self.figure.render_picture()
+        if not picture.isNull():
+            QGuiApplication.clipboard().setImage(picture)
+
+    def _describe(self, index: int) -> str:
+        """A sample in words, for tooltips and screen readers."""
+        if self._lookups is None or self._info is None:
+            return ""
+        parts = [self._lookups.name_of(index), self._lookups.split_of(index), f"index {index:,}"]
+        names = self._info.classes.names if self._info.classes else ()
+        present = [names[k] for k in self._lookups.classes_of(index)]
+        if index in self.gallery.pinned:
+            parts.append("pinned")
+        return ", ".join(parts) + (f": {', '.join(present)}" if present else "")
