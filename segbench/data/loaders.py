@@ -60,16 +60,18 @@ def divide(dataset: Dataset, config: TrainConfig) -> Division:
             f"The dataset {dataset.info.name} has no training split (it has: {there}).",
             "Open the folder or file that holds the training images.",
         )
-    train = np.array(dataset.splits[name], dtype=np.int64)
+    train = _find_labelled(dataset, name)
     own = next((n for n in VALIDATION_SPLITS if len(dataset.splits.get(n, ()))), "")
+    if not len(train):
+        raise SegbenchError(f"No image of the split {name} has a mask.", "Check that masks are named like their images.")
     held = int(len(train) * config.data.hold_out)
     if own:
-        validation = np.array(dataset.splits[own], dtype=np.int64)
+        validation = _find_labelled(dataset, own)
     elif held:
         shuffled = np.random.default_rng(config.seed).permutation(train)
         train, validation, own = np.sort(shuffled[held:]), np.sort(shuffled[:held]), f"{name}, held out"
     elif len(dataset.splits.get("test", ())):
-        validation, own = np.array(dataset.splits["test"], dtype=np.int64), "test"
+        validation, own = _find_labelled(dataset, "test"), "test"
     else:
         validation = np.zeros(0, np.int64)
     if config.data.limit:
@@ -77,6 +79,11 @@ def divide(dataset: Dataset, config: TrainConfig) -> Division:
     if config.validation_images:
         validation = _spread(validation, config.validation_images)
     return Division(train, validation, own)
+
+
+def _find_labelled(dataset: Dataset, split: str) -> NDArray[np.int64]:
+    """A split's samples that have masks."""
+    return np.array([index for index in dataset.splits[split] if dataset.has_masks(index)], dtype=np.int64)
 
 
 def _spread(indices: NDArray[np.int64], count: int) -> NDArray[np.int64]:

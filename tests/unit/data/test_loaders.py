@@ -121,7 +121,9 @@ def test_that_normalised_input_has_mean_nought_and_deviation_one() -> None:
     assert measure_scaling(DataConfig(scaling="raw"), dataset, np.arange(40)) == ((0, 0, 0), (1, 1, 1))
 
 
-def test_that_an_image_without_its_mask_is_named() -> None:
-    dataset = Dataset.from_samples([Sample(0, "lost", "train", np.zeros((4, 4, 3), np.uint8), None)], TABLE, "x")
-    with pytest.raises(SegbenchError, match="lost"):
-        next(load_batches(dataset, np.arange(1), 1))
+def test_that_images_without_masks_are_not_trained_on() -> None:
+    blank = np.zeros((4, 4, 3), np.uint8)
+    samples = [Sample(n, f"{n}", "train", blank, None if n % 2 else blank[..., 0]) for n in range(6)]
+    assert divide(Dataset.from_samples(samples, TABLE, "x"), TrainConfig()).train.tolist() == [0, 2, 4]
+    with pytest.raises(SegbenchError, match="has a mask"):
+        divide(Dataset.from_samples(samples[1::2], TABLE, "x"), TrainConfig())
