@@ -119,11 +119,15 @@ class TrainingLines:
 
 def describe_start(event: TrainingStarted) -> str:
     """The first line of a run: how much, on what."""
-    watched = f"{event.validation_images:,} of {event.validation_split}" if event.validation_images else "no"
+    watched = (
+        f"validated on {event.validation_images:,} ({event.validation_split})"
+        if event.validation_images
+        else "no validation"
+    )
     begun = f"Going on after step {event.step:,}" if event.step else "Training"
     return (
-        f"{begun}: {event.epochs} epochs of {event.steps_per_epoch:,} steps, {event.train_images:,} images, "
-        f"{watched} validation images, {event.parameters:,} parameters, {event.device}."
+        f"{begun}: {event.epochs} epochs of {event.steps_per_epoch:,} steps on {event.train_images:,} images, {watched}, "
+        f"{event.parameters:,} parameters, {event.device}."
     )
 
 

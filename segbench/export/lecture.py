@@ -1,4 +1,4 @@
-"""Format "lecture": the multi-valued grey mask of slides 73-78, one PNG a sample; where objects overlap the highest value wins."""
+"""Format "lecture": the multi-valued grey mask of the lecture, one PNG a sample; where objects overlap the highest value wins."""
 
 from __future__ import annotations
 

@@ -259,7 +259,7 @@ def _write_each(
             if file_name in kept:
                 account.add(FileEntry(file_name, masked.index, masked.name, kept=True))
                 continue
-            write_atomically(out / file_name, encoded.data)
+            write_atomically(out / file_name, encoded.data, sync=False)
             hidden += sum(encoded.hidden)
             word = None if encoded.class_index is None else classes.names[encoded.class_index]
             account.add(FileEntry(file_name, masked.index, masked.name, word, encoded.hidden))
