@@ -11,7 +11,7 @@ from segbench import __version__
 _MORE = "`segbench COMMAND --help` tells more. Without a command, `segbench [PATH]` opens the window."
 _DATA = "a PurdueShapes .gz (or a folder with its -train and -test file), a folder of images and masks, CamVid or Pascal VOC"
 _RUN = "a run's folder (its best checkpoint is taken, else its last), a .safetensors checkpoint, or a DLStudio .pt"
-_SPLIT = "train, val, test ..., or all; default: test if there is one, else val, else all"
+_SPLIT = "train, val, test ..., or all"
 
 DEFAULT_SPLITS = ("test", "val")
 
@@ -140,16 +140,20 @@ def _describe_settings() -> str:
     return "\n".join(lines)
 
 
-def _add_samples(parser: Parser) -> None:
+def _add_samples(parser: Parser, default: str | None = None) -> None:
     chosen = parser.add_mutually_exclusive_group()
-    chosen.add_argument("--split", help=_SPLIT)
+    told = default or "test if there is one, else val, else all"
+    chosen.add_argument("--split", default=default, help=f"{_SPLIT} (default: {told})")
     chosen.add_argument("--indices", metavar="LIST", help="samples by index over all splits, such as 0-9,17,20-22")
 
 
 def _add_network(parser: Parser) -> None:
     parser.add_argument("--batch", type=int, default=8, help="images that go through the network together (default: 8)")
     parser.add_argument(
-        "--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="default: auto, a GPU if there is one"
+        "--device",
+        choices=("auto", "cpu", "cuda", "mps"),
+        default="auto",
+        help="auto takes a GPU if there is one (default: auto)",
     )
     parser.add_argument(
         "--batch-statistics",
@@ -248,7 +252,7 @@ def _add_export(commands: Commands[Parser], name: str, help: str) -> None:
         "  segbench export shapes --indices 0-99 --format planes --out shapes-planes",
     )
     parser.add_argument("data", metavar="DATA", help=_DATA)
-    _add_samples(parser)
+    _add_samples(parser, "all")
     _add_format(parser)
 
 

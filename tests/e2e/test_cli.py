@@ -1,0 +1,270 @@
+"""The commands as a user types them, on a small generated dataset and a small network, in this process."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from segbench.cli.main import run_command
+
+TINY = ["--set", "network.depth=4", "--set", "data.batch_size=4", "--set", "threads=1"]
+
+
+class Workplace(NamedTuple):
+    """A folder with a dataset of 16 images (and 4 for testing) and a run of one epoch."""
+
+    data: Path
+    run: Path
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
+    root = tmp_path_factory.mktemp("cli")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEGBENCH_HOME", str(root / "home"))
+        assert run_command(["generate", str(root / "shapes"), "--count", "16", "--test-count", "4"]) == 0
+        arguments = ["train", str(root / "shapes"), *TINY, "--set", "epochs=1", "--out", str(root / "run")]
+        assert run_command(arguments) == 0
+    return Workplace(root / "shapes", root / "run")
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SEGBENCH_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def _json(capsys: pytest.CaptureFixture[str], *arguments: object) -> dict:
+    """Runs a command with --json and reads its standard output, which must be nothing but that."""
+    capsys.readouterr()
+    assert run_command([*map(str, arguments), "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def _sentence(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """Runs a command that must fail with 1, one line on stderr and nothing on stdout."""
+    capsys.readouterr()
+    assert run_command([*map(str, arguments)]) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    lines = [line for line in told.err.splitlines() if line.startswith("segbench: ")]
+    assert len(lines) == 1
+    assert "Traceback" not in told.err
+    return lines[0]
+
+
+# Help and start ---------------------------------------------------------------------------------------------------------
+
+
+def test_that_help_and_version_load_neither_torch_nor_numpy():
+    for arguments in (["--version"], ["--help"], ["train", "--help"], ["info", "--help"]):
+        code = (
+            "import sys; from segbench.cli.main import run_command; "
+            f"code = run_command({arguments!r}); "
+            "heavy = {'torch', 'numpy', 'PySide6', 'PIL'} & set(sys.modules); assert not heavy, heavy; sys.exit(code)"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("command", ["generate", "info", "train", "predict", "export", "evaluate", "doctor"])
+def test_that_every_command_has_help_with_examples(command, capsys):
+    assert run_command([command, "--help"]) == 0
+    told = capsys.readouterr().out
+    assert f"segbench {command}" in told.partition("examples:")[2]
+
+
+def test_that_the_help_of_train_lists_every_setting_with_its_range(capsys):
+    run_command(["train", "--help"])
+    told = capsys.readouterr().out
+    assert "optimizer.learning_rate=0.001  (number above 0 to 10)" in told
+    assert "network.head=repaired  (lecture or repaired)" in told
+    assert "lecture       The lecture's own experiment" in told
+
+
+def test_that_wrong_usage_is_one_line_and_exit_code_2(capsys):
+    assert run_command(["evaluate", "somewhere"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert run_command(["predict", "run", "data", "--split", "a", "--indices", "1", "--out", "o"]) == 2
+
+
+# The whole way ----------------------------------------------------------------------------------------------------------
+
+
+def test_that_info_tells_what_each_path_is(place, capsys):
+    assert _json(capsys, "info", place.data)["kind"] == "dataset"
+    run = _json(capsys, "info", place.run)
+    assert (run["kind"], run["state"], run["step"]) == ("run", "completed", run["total_steps"])
+    checkpoint = _json(capsys, "info", place.run / "checkpoints" / "last.safetensors")
+    assert (checkpoint["kind"], checkpoint["network"], checkpoint["epoch"]) == ("checkpoint", "munet", 1)
+    assert [r["name"] for r in _json(capsys, "info", place.run.parent)["runs"]] == ["run"]
+    assert run_command(["info", str(place.data), "--scan"]) == 0
+    assert "star" in capsys.readouterr().out
+
+
+def test_that_info_in_words_names_splits_and_classes(place, capsys):
+    capsys.readouterr()
+    assert run_command(["info", str(place.data)]) == 0
+    told = capsys.readouterr().out
+    assert "train 16, test 4" in told
+    assert "5 classes: rectangle, triangle, disk, oval, star (may overlap)" in told
+
+
+def test_that_evaluate_gives_scores_for_scripts_and_for_people(place, capsys):
+    scores = _json(capsys, "evaluate", place.run, place.data, "--split", "test", "--each")
+    assert scores["images"] == len(scores["each"]) == 4
+    assert [c["name"] for c in scores["classes"]] == ["rectangle", "triangle", "disk", "oval", "star"]
+    assert run_command(["evaluate", str(place.run), str(place.data), "--split", "test", "--worst", "1", "--grid"]) == 0
+    told = capsys.readouterr().out
+    assert "even rows and columns" in told
+    assert told.count("worst: ") == 1
+
+
+def test_that_predict_writes_files_at_the_images_size_with_a_manifest(place, tmp_path, capsys):
+    out = tmp_path / "out"
+    summary = _json(capsys, "predict", place.run, place.data, "--split", "test", "--format", "palette", "--out", out)
+    assert (summary["samples"], summary["files"]) == (4, 4)
+    pictures = sorted(out.glob("*.png"))
+    assert [p.name for p in pictures] == ["00000.png", "00001.png", "00002.png", "00003.png"]
+    assert {Image.open(p).size for p in pictures} == {(64, 64)}
+    manifest = json.loads(Path(summary["manifest"]).read_text("utf-8"))
+    assert manifest["checkpoint"]["path"].endswith("best.safetensors")
+    assert len(manifest["checkpoint"]["sha256"]) == 64
+
+
+def test_that_the_manifests_command_makes_the_same_files(place, tmp_path, capsys):
+    first = tmp_path / "first"
+    arguments = ["--indices", "17,3-4", "--window", "star=0.3:", "--threshold", "0.4", "--format", "planes"]
+    assert run_command(["predict", str(place.run), str(place.data), *arguments, "--out", str(first)]) == 0
+    command = shlex.split(json.loads((first / "manifest.json").read_text("utf-8"))["command"])[1:]
+    before = {p.name: p.read_bytes() for p in first.glob("*.png")}
+    assert len(before) == 15
+    assert run_command([*command, "--overwrite", "replace"]) == 0
+    assert {p.name: p.read_bytes() for p in first.glob("*.png")} == before
+
+
+def test_that_planes_are_the_default_where_objects_overlap(place, tmp_path, capsys):
+    summary = _json(capsys, "predict", place.run, place.data, "--indices", "0", "--out", tmp_path / "out")
+    assert (summary["format"], summary["files"], summary["hidden_pixels"]) == ("planes", 5, 0)
+
+
+def test_that_pictures_of_any_size_can_be_predicted(place, tmp_path, capsys):
+    for name, size in (("one.png", (30, 41)), ("zwei ä.jpg", (100, 70))):
+        Image.fromarray(np.full((*size, 3), 120, np.uint8)).save(tmp_path / name)
+    out = tmp_path / "out"
+    assert run_command(
+        ["predict", str(place.run), str(tmp_path / "one.png"), str(tmp_path / "zwei ä.jpg"), "--format", "lecture", "--out", str(out)]
+    ) == 0  # fmt: skip
+    assert Image.open(out / "one.png").size == (41, 30)
+    assert Image.open(out / "zwei ä.png").size == (70, 100)
+    command = json.loads((out / "manifest.json").read_text("utf-8"))["command"]
+    assert str(tmp_path / "one.png") in shlex.split(command)
+
+
+def test_that_export_converts_a_datasets_own_masks(place, tmp_path, capsys):
+    summary = _json(capsys, "export", place.data, "--split", "test", "--format", "coco", "--out", tmp_path / "coco")
+    document = json.loads((tmp_path / "coco" / "annotations.json").read_text("utf-8"))
+    assert len(document["images"]) == summary["samples"] == 4
+    assert run_command(["export", str(place.data), "--format", "purdue", "--out", str(tmp_path / "again")]) == 0
+    assert _json(capsys, "info", tmp_path / "again")["count"] == 20
+
+
+def test_that_a_run_goes_on_and_gets_longer(tmp_path, place, capsys):
+    run = tmp_path / "run"
+    start = ["train", str(place.data), *TINY, "--set", "data.limit=8", "--out", str(run)]
+    assert run_command([*start, "--set", "epochs=1"]) == 0
+    summary = _json(capsys, "train", "--resume", run, "--set", "epochs=2")
+    assert summary["reason"] == "completed"
+    assert summary["step"] == summary["total_steps"]
+    assert [epoch["epoch"] for epoch in summary["epochs"]] == [2]
+    assert "cannot change" in _sentence(capsys, "train", "--resume", run, "--set", "data.batch_size=2")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends Ctrl+C to a whole console")
+def test_that_ctrl_c_keeps_the_model_and_exits_with_130(place, tmp_path):
+    run = tmp_path / "run"
+    arguments = ["train", str(place.data), *TINY, "--set", "epochs=500", "--out", str(run)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "segbench", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:  # fmt: skip
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("epoch 1 "):
+                break
+        process.send_signal(signal.SIGINT)
+        told, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "the model is kept" in told
+    assert "Traceback" not in errors
+    assert (run / "checkpoints" / "last.safetensors").exists()
+
+
+# Errors -----------------------------------------------------------------------------------------------------------------
+
+
+def test_that_each_wrong_path_is_one_sentence_with_a_hint(place, tmp_path, capsys):
+    nowhere = tmp_path / "nowhere"
+    assert "does not exist" in _sentence(capsys, "info", nowhere)
+    assert "There is no checkpoint" in _sentence(capsys, "predict", nowhere, place.data, "--out", tmp_path / "o")
+    assert "does not exist" in _sentence(capsys, "evaluate", place.run, nowhere)
+    assert "is not a run" in _sentence(capsys, "train", "--resume", place.data)
+    assert "not empty" in _sentence(capsys, "generate", place.data)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--set", "epochs=0"], "epochs"),
+        (["--set", "nix=1"], "names no setting"),
+        (["--preset", "nix"], "no preset"),
+        (["--set", "loss.target=labels", "--set", "loss.name=cross_entropy"], "overlap"),
+        (["--config", "/nowhere.json"], "could not be read"),
+    ],
+)
+def test_that_settings_that_are_not_right_are_refused_before_a_run_is_made(place, tmp_path, capsys, options, told):
+    run = tmp_path / "run"
+    assert told in _sentence(capsys, "train", place.data, *options, "--out", run)
+    assert not run.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--split", "val"], "no split val"),
+        (["--indices", "3-99"], "no samples 3-99"),
+        (["--indices", "a"], "no list of samples"),
+        (["--window", "cat=0.5:"], "no window of a class"),
+        (["--window", "star=9:1"], "no window of a class"),
+        (["--pattern", "{oops}"], "unknown field"),
+        (["--pattern", "{class}"], "into one file"),
+        (["--batch", "0"], "too small"),
+    ],
+)
+def test_that_bad_options_of_predict_write_nothing(place, tmp_path, capsys, options, told):
+    out = tmp_path / "out"
+    assert told in _sentence(capsys, "predict", place.run, place.data, *options, "--out", out)
+    assert not out.exists()
+
+
+def test_that_a_bug_is_one_sentence_and_its_traceback_is_logged(place, home, capsys, monkeypatch):
+    from segbench.cli import data
+
+    def stumble(path: object) -> None:
+        raise ZeroDivisionError("nothing is divided by nothing")
+
+    monkeypatch.setattr(data, "_describe_run", stumble)
+    told = _sentence(capsys, "info", place.run)
+    log = home / "log" / "segbench.log"
+    assert str(log) in told
+    assert "ZeroDivisionError" in log.read_text("utf-8")
