@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QFrame,
+    QGridLayout,
     QHBoxLayout,
     QLabel,
     QLineEdit,
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
 
     from segbench.gui.panels.export.presenter import ExportPresenter
 
-PICTURE = 132  # side of a preview in logical pixels
+LARGE, SMALL = 280, 140  # side of a preview in logical pixels: of one file, of several
+COLUMNS = 3
 TYPING_MS = 250
 OVERWRITES = (
     ("refuse", "Stop before anything is written"),
@@ -53,7 +55,7 @@ class ExportDialog(QDialog):
         super().__init__(parent)
         self.setObjectName("export_dialog")
         self.setWindowTitle("Export masks")
-        self.resize(940, 620)
+        self.resize(1060, 690)
         self._presenter = presenter
         self._formats: dict[str, FormatInfo] = {}
         self._command = ""
@@ -118,16 +120,16 @@ class ExportDialog(QDialog):
         column.setSpacing(4)
         self.preview_title = _heading("Preview")
         column.addWidget(self.preview_title)
-        self._pictures = QHBoxLayout()
+        self._pictures = QGridLayout()
         self._pictures.setSpacing(8)
-        self._pictures.setAlignment(Qt.AlignmentFlag.AlignLeft)
+        self._pictures.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
         inside = QWidget()
         inside.setLayout(self._pictures)
         scroll = QScrollArea(widgetResizable=True, objectName="preview")
         scroll.setAccessibleName("Preview of the files")
         scroll.setFrameShape(QFrame.Shape.StyledPanel)
         scroll.setWidget(inside)
-        scroll.setMinimumHeight(PICTURE + 64)
+        scroll.setMinimumHeight(SMALL + 64)
         column.addWidget(scroll, 1)
         self.hidden = QLabel(wordWrap=True, objectName="hidden")
         column.addWidget(self.hidden)
@@ -208,7 +210,7 @@ class ExportDialog(QDialog):
         texts = {
             "this": f"This image ({names['sample']})",
             "selected": f"Selected images ({counts['selected']:,})" if counts["selected"] else "Selected images (mark some in the list of scores)",
-            "split": f"All of {names['split']} ({counts['split']:,})",
+            "split": f"The whole {names['split']} split ({counts['split']:,})",
             "all": f"The whole dataset ({counts['all']:,})",
         }  # fmt: skip
         for scope, text in texts.items():
@@ -223,6 +225,7 @@ class ExportDialog(QDialog):
         self.preview_title.setText(f"Preview of {names['sample']}")
 
     def show_draft(self, draft: Draft) -> None:
+        self.open_folder.hide()  # what it told is of the choices before
         self._showing = True
         self._scope_buttons[draft.scope].setChecked(True)
         for field, text in ((self.numbers, draft.numbers), (self.pattern, draft.pattern), (self.out, draft.out)):
@@ -286,25 +289,28 @@ class ExportDialog(QDialog):
             if widget := item.widget():
                 widget.hide()
                 widget.deleteLater()
-        for name, picture in pictures:
+        side = LARGE if len(pictures) == 1 else SMALL
+        for place, (name, picture) in enumerate(pictures):
             holder = QWidget()
             column = QVBoxLayout(holder)
             column.setContentsMargins(4, 4, 4, 4)
             column.setSpacing(4)
             shown = QLabel(alignment=Qt.AlignmentFlag.AlignCenter)
-            shown.setPixmap(_make_pixmap(picture, PICTURE))
+            shown.setPixmap(_make_pixmap(picture, side))
             shown.setAccessibleName(f"Picture of {name}")
             title = QLabel(textFormat=Qt.TextFormat.PlainText, alignment=Qt.AlignmentFlag.AlignCenter)
-            title.setText(title.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, PICTURE))
+            title.setText(title.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, side))
             title.setToolTip(name)
             mark(title, "muted")
             column.addWidget(shown)
             column.addWidget(title)
             column.addStretch(1)
-            self._pictures.addWidget(holder)
+            self._pictures.addWidget(holder, place // COLUMNS, place % COLUMNS)
 
     def _show_hidden(self, preview: Preview, one: FormatInfo) -> None:
-        if preview.hidden:
+        if not preview.pictures:
+            self.hidden.clear()
+        elif preview.hidden:
             mark(self.hidden, "warning")
             self.hidden.setText(
                 f"In this image {preview.hidden:,} pixels of a class are hidden under another one. “One PNG a class” keeps them all."

@@ -63,10 +63,10 @@ class PredictionView(Protocol):
 class PredictionPresenter:
     """One per window. `session` tells what is open, `jobs` does the work."""
 
-    def __init__(self, session: Session, jobs: JobRunner) -> None:
+    def __init__(self, session: Session, jobs: JobRunner, bench: Workshop | None = None) -> None:
         self._session = session
         self._jobs = jobs
-        self._workshop = Workshop()
+        self._workshop = bench or Workshop()
         self._view: PredictionView | None = None
         self._active = False
         self._dirty = True
