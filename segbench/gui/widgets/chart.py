@@ -135,7 +135,9 @@ class Chart(pg.PlotWidget):
             pen = QPen(level.color, 1, level.style)
             pen.setCosmetic(True)
             line = pg.PlotCurveItem(pen=pen, antialias=False)
-            text = pg.TextItem(level.label, color=level.color, anchor=(1.0, 1.0 if level.above else 0.0))
+            veil = QColor(current_theme().surface)
+            veil.setAlpha(200)  # the label stays readable over the curves
+            text = pg.TextItem(level.label, level.color, anchor=(1.0, 1.0 if level.above else 0.0), fill=veil)
             for item in (line, text):
                 item.setZValue(30)
                 self.addItem(item, ignoreBounds=True)

@@ -104,15 +104,13 @@ class _Row(QObject):
         self.editor = self._build_editor()
         self.editor.setObjectName(f"knob_{knob.path}")
         self.editor.setAccessibleName(knob.title)
+        self.editor.setMinimumWidth(88)
         self.editor.installEventFilter(guard)
         self.editor.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.label.setBuddy(self.editor)
         self.reset = build_tool("↺", f"reset_{knob.path}", "")
         self.reset.setAutoRaise(True)
         self.reset.setAccessibleName(f"Reset {knob.title}")
-        size = self.reset.sizePolicy()
-        size.setRetainSizeWhenHidden(True)
-        self.reset.setSizePolicy(size)
         self.error = build_label("", f"error_{knob.path}", "bad", wrap=True)
         self.preset: Any = knob.default
         self.shown = True
@@ -226,7 +224,7 @@ class ConfigForm(QWidget):
         self._problem = ""
         self._guard = _WheelGuard(self)
         self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setContentsMargins(0, 0, 8, 0)
         self._column.setSpacing(4)
         self._build_head()
         self._body: QWidget | None = None
@@ -306,11 +304,13 @@ class ConfigForm(QWidget):
         self._combo = QComboBox()
         self._combo.setObjectName("preset")
         self._combo.setAccessibleName("Preset")
+        self._combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self._combo.setMinimumContentsLength(8)
         self._combo.installEventFilter(self._guard)
         self._combo.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._combo.activated.connect(self._take_preset)
         label.setBuddy(self._combo)
-        self._reset_all = build_tool("Reset all", "reset_all", "Take back every change to the preset")
+        self._reset_all = build_tool("Reset", "reset_all", "Take back every change to the preset")
         self._reset_all.clicked.connect(self._take_preset)
         line.addWidget(label)
         line.addWidget(self._combo, 1)
@@ -334,6 +334,8 @@ class ConfigForm(QWidget):
         grid.setHorizontalSpacing(8)
         grid.setVerticalSpacing(4)
         grid.setColumnStretch(1, 1)
+        # Room for the reset buttons, so that the fields do not jump when one appears
+        grid.setColumnMinimumWidth(2, build_tool("↺", "", "").sizeHint().width())
         self._rows = {}
         self._heads: dict[str, QLabel] = {}
         knobs = list_knobs(config)
@@ -435,4 +437,4 @@ class ConfigForm(QWidget):
             row.set_shown(self._applies(row.knob) and (path not in ADVANCED or opened))
         count = sum(row.changed for row in self._rows.values() if self._applies(row.knob))
         self._reset_all.setEnabled(bool(count))
-        self._reset_all.setText(f"Reset all ({count})" if count else "Reset all")
+        self._reset_all.setText(f"Reset {count}" if count else "Reset")

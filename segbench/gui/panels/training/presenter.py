@@ -228,6 +228,11 @@ class TrainingPresenter:
             self._session.open_checkpoint(record.best_checkpoint)
             self._session.show_page("prediction")
 
+    def select_sample(self, index: int) -> None:
+        """Shows a pinned sample on the dataset page."""
+        self._session.select_sample(index)
+        self._session.show_page("dataset")
+
     def open_dataset_page(self) -> None:
         self._session.show_page("dataset")
 

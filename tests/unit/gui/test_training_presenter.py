@@ -1,0 +1,511 @@
+"""What the training panel decides, against a fake view, a fake job runner and a real session. No Qt, no training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from segbench import config
+from segbench.data.dataset import Dataset
+from segbench.errors import ErrorReport
+from segbench.events import (
+    CheckpointSaved,
+    DatasetOpened,
+    EpochDone,
+    JobCancelled,
+    JobDone,
+    JobEvent,
+    JobFailed,
+    JobPaused,
+    JobResumed,
+    MemoryRead,
+    PreviewsUpdated,
+    Progressed,
+    RunContinueRequested,
+    RunOpened,
+    RunsCompared,
+    StepDone,
+    TrainingEnded,
+    TrainingStarted,
+)
+from segbench.formats.runs import create_run, open_run
+from segbench.gui.panels.training import presenter as module
+from segbench.gui.panels.training.presenter import TrainingPresenter
+from segbench.gui.panels.training.state import RunRecord, TrainingState
+from segbench.gui.session import Session
+from segbench.records import Baselines, ClassInfo, ClassScore, ClassTable, Prediction, Reading, Sample, Scores
+from segbench.settings import Settings
+
+SHAPES = ClassTable(
+    tuple(ClassInfo(n, (10 * v // 10, 20, 30), v) for n, v in zip("abcde", (50, 100, 150, 200, 250), strict=True)),
+    False,
+)
+STREETS = ClassTable((ClassInfo("sky", (1, 2, 3)), ClassInfo("road", (4, 5, 6))), True)
+
+
+def make_dataset(classes: ClassTable | None = SHAPES, name: str = "shapes") -> Dataset:
+    image = np.zeros((8, 8, 3), np.uint8)
+    if classes is None:
+        masks = None
+    elif classes.exclusive:
+        masks = np.zeros((8, 8), np.uint8)
+    else:
+        masks = np.zeros((len(classes), 8, 8), bool)
+    samples = [Sample(i, f"{i}", "train" if i < 6 else "test", image, masks) for i in range(10)]
+    dataset = Dataset.from_samples(samples, classes, name)
+    return dataset
+
+
+class FakeJob:
+    def __init__(self, number: int, kind: str, events: Generator[Any, None, Any]) -> None:
+        self.number, self.kind, self.events = number, kind, events
+        self.paused = self.cancelled = False
+
+    def pause(self) -> None:
+        self.paused = True
+
+    def resume(self) -> None:
+        self.paused = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class FakeJobs:
+    """Keeps what was started; a test plays the lanes."""
+
+    def __init__(self) -> None:
+        self.started: list[FakeJob] = []
+
+    def start(self, kind: str, events: Generator[Any, None, Any], **_: object) -> FakeJob:
+        job = FakeJob(len(self.started) + 1, kind, events)
+        self.started.append(job)
+        return job
+
+    def latest(self, kind: str) -> FakeJob:
+        return [job for job in self.started if job.kind == kind][-1]
+
+
+class FakeView:
+    """Remembers the last call of each kind, and all facts."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, tuple[Any, ...]]] = []
+        self.facts: dict[str, list[Any]] = {}
+        self.state = TrainingState()
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *arguments: self.calls.append((name, arguments))
+
+    def show_state(self, state: TrainingState) -> None:
+        self.state = state
+        self.calls.append(("show_state", (state,)))
+
+    def add_facts(self, key: str, facts: Sequence[Any], name: str) -> None:
+        self.facts.setdefault(key, []).extend(facts)
+        self.calls.append(("add_facts", (key, len(facts))))
+
+    def forget_run(self, key: str) -> None:
+        self.facts.pop(key, None)
+
+    def last(self, name: str) -> tuple[Any, ...]:
+        return next((arguments for call, arguments in reversed(self.calls) if call == name), ())
+
+
+class Stage:
+    """A presenter with all it talks to."""
+
+    def __init__(self, dataset: Dataset | None) -> None:
+        self.session = Session(Settings())
+        self.jobs = FakeJobs()
+        self.session.attach(self.jobs)  # type: ignore[arg-type]
+        self.view = FakeView()
+        self.session.dataset = dataset
+        self.presenter = TrainingPresenter(self.session, self.jobs)  # type: ignore[arg-type]
+        self.presenter.attach(self.view)  # type: ignore[arg-type]
+        self.session.subscribe(self.presenter.handle)
+
+    def train(self, *facts: Any) -> None:
+        """Facts of the training job, as one batch."""
+        job = self.jobs.latest("train").number
+        self.session.publish([JobEvent(job, "train", fact) for fact in facts])
+
+    def start(self, **changes: Any) -> None:
+        self.presenter.start({**config.to_dict(config.TrainConfig()), **changes})
+
+    def pull(self, kind: str) -> None:
+        """Runs the newest job of that kind to its end, as its lane would."""
+        job, batch = self.jobs.latest(kind), []
+        while True:
+            try:
+                batch.append(JobEvent(job.number, kind, next(job.events)))
+            except StopIteration as stop:
+                self.session.publish([*batch, JobDone(job.number, kind, stop.value)])
+                return
+
+
+def start_fact(run: str = "/runs/one", step: int = 0, **changes: Any) -> TrainingStarted:
+    values: dict[str, Any] = {
+        "run": run, "step": step, "total_steps": 100, "steps_per_epoch": 25, "epochs": 4, "device": "cpu, 1 thread",
+        "parameters": 10, "train_images": 100, "validation_images": 10, "validation_split": "test",
+        "baselines": Baselines(2.0, 1.5), "time": 0.0,
+    }  # fmt: skip
+    return TrainingStarted(**{**values, **changes})
+
+
+def step_fact(step: int, loss: float = 1.0) -> StepDone:
+    return StepDone(step, loss, 1e-3, step * 0.5, 4)
+
+
+def epoch_fact(epoch: int, iou: float = 0.5, best: bool = True) -> EpochDone:
+    scores = Scores((ClassScore("a", int(iou * 100), 100 - int(iou * 100), 0),), 10)
+    return EpochDone(epoch, epoch * 25, 1.0, 0.9, scores, None, epoch * 13.0, best)
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEGBENCH_HOME", str(tmp_path))
+
+
+@pytest.fixture
+def stage() -> Stage:
+    return Stage(make_dataset())
+
+
+def test_that_without_a_dataset_one_sentence_says_what_to_do() -> None:
+    stage = Stage(None)
+    assert not stage.view.state.can_start
+    assert "Open a dataset" in stage.view.state.sentence
+    stage.start()
+    assert not [job for job in stage.jobs.started if job.kind == "train"]
+    assert "Open a dataset" in stage.view.last("show_problem")[0]
+
+
+def test_that_images_without_masks_cannot_be_trained_on_and_are_told_so() -> None:
+    stage = Stage(make_dataset(None, "holiday"))
+    assert stage.view.state.sentence == (
+        "holiday has images but no masks, so there is nothing to learn from. Open a dataset with masks."
+    )
+
+
+@pytest.mark.parametrize(("classes", "preset"), [(SHAPES, "recommended"), (STREETS, "camvid")])
+def test_that_the_dataset_chooses_the_preset(classes: ClassTable, preset: str) -> None:
+    assert Stage(make_dataset(classes)).view.last("show_presets")[1] == preset
+
+
+def test_that_another_dataset_of_the_same_kind_leaves_the_users_settings_alone(stage: Stage) -> None:
+    stage.session.dataset = make_dataset()
+    stage.session.publish([DatasetOpened(stage.session.dataset.info)])
+    assert not stage.view.last("choose_preset")
+    stage.session.dataset = make_dataset(STREETS)
+    stage.session.publish([DatasetOpened(stage.session.dataset.info)])
+    assert stage.view.last("choose_preset") == ("camvid",)
+
+
+def test_that_zero_threads_leave_one_core_to_the_window(monkeypatch: pytest.MonkeyPatch, stage: Stage) -> None:
+    monkeypatch.setattr(module, "count_threads", lambda: 7)
+    assert module._resolve_threads({"threads": 0})["threads"] == 7
+    assert module._resolve_threads({"threads": 3})["threads"] == 3
+
+
+def test_that_settings_out_of_range_start_nothing(stage: Stage) -> None:
+    stage.start(epochs=0)
+    assert "epochs" in stage.view.last("show_problem")[0]
+    assert stage.view.state.phase == "idle"
+
+
+def test_that_labels_on_overlapping_objects_are_refused_before_the_start(stage: Stage) -> None:
+    raw = config.to_dict(config.TrainConfig())
+    raw["loss"] = {"target": "labels", "name": "cross_entropy"}
+    stage.presenter.check_settings(raw)
+    assert "one class a pixel" in stage.view.last("show_misfit")[1]
+    stage.presenter.start(raw)
+    assert not [job for job in stage.jobs.started if job.kind == "train"]
+
+
+def test_that_starting_shows_preparing_at_once_and_offers_stop(stage: Stage) -> None:
+    stage.start()
+    assert stage.view.state.phase == "preparing"
+    assert stage.view.state.can_stop
+    assert not stage.view.state.can_start
+
+
+def test_that_a_batch_of_steps_touches_the_view_once(stage: Stage) -> None:
+    stage.start()
+    stage.train(start_fact())
+    stage.view.calls.clear()
+    stage.train(*(step_fact(i) for i in range(1, 21)))
+    assert [call for call, _ in stage.view.calls] == ["add_facts", "show_state"]
+    assert len(stage.view.facts["/runs/one"]) == 21
+
+
+def test_that_the_header_counts_steps_epochs_pace_and_time_left(stage: Stage) -> None:
+    stage.start()
+    stage.train(start_fact(), *(step_fact(i, 2.0) for i in range(1, 41)), MemoryRead(2**30, 0, "process"))
+    state = stage.view.state
+    assert (state.step, state.total_steps, state.epoch, state.epochs) == (40, 100, 2, 4)
+    assert state.images_per_second == pytest.approx(8.0)
+    assert state.remaining == pytest.approx(30.0)
+    assert state.elapsed == pytest.approx(20.0)
+    assert state.loss == 2.0
+    assert state.memory is not None
+    assert state.device == "cpu, 1 thread"
+    assert state.name == "one"
+
+
+def test_that_the_best_iou_and_its_epoch_stay_when_later_epochs_are_worse(stage: Stage) -> None:
+    stage.start()
+    stage.train(start_fact(), step_fact(1), epoch_fact(1, 0.6), epoch_fact(2, 0.4, best=False))
+    assert stage.view.state.best_iou == pytest.approx(0.6)
+    assert stage.view.state.best_epoch == 1
+
+
+def test_that_no_validation_is_told_apart_from_not_known_yet(stage: Stage) -> None:
+    stage.start()
+    assert stage.view.state.validation is None
+    stage.train(start_fact(validation_split=""))
+    assert stage.view.state.validation == ""
+
+
+def test_that_validation_shows_its_progress(stage: Stage) -> None:
+    stage.start()
+    stage.train(start_fact(), step_fact(25), Progressed("validating", 4, 10))
+    assert (stage.view.state.phase, stage.view.state.validated, stage.view.state.validating) == ("validating", 4, 10)
+    stage.train(epoch_fact(1))
+    assert stage.view.state.phase == "training"
+
+
+def test_that_pause_and_resume_follow_the_job(stage: Stage) -> None:
+    stage.start()
+    stage.train(start_fact(), step_fact(1))
+    job = stage.jobs.latest("train")
+    stage.presenter.pause()
+    assert job.paused
+    stage.session.publish([JobPaused(job.number), JobEvent(job.number, "train", step_fact(2))])
+    assert stage.view.state.phase == "paused"  # the step in flight does not hide it
+    stage.presenter.pause()
+    stage.session.publish([JobResumed(job.number)])
+    assert stage.view.state.phase == "training"
+
+
+def test_that_stop_is_acknowledged_before_anything_else_happens(stage: Stage) -> None:
+    stage.start()
+    stage.train(start_fact(), step_fact(1))
+    stage.presenter.stop()
+    assert stage.view.state.phase == "stopping"
+    assert not stage.view.state.can_stop
+    assert stage.jobs.latest("train").cancelled
+    stage.train(step_fact(2))
+    assert stage.view.state.phase == "stopping"
+    stage.session.publish([JobCancelled(stage.jobs.latest("train").number, "train")])
+    assert stage.view.state.phase == "stopped"
+    assert stage.view.state.can_start
+
+
+def test_that_a_cancelled_run_leaves_the_window(stage: Stage) -> None:
+    stage.start()
+    stage.train(start_fact(), step_fact(1))
+    stage.presenter.cancel()
+    assert stage.view.state.phase == "cancelling"
+    stage.session.publish([JobCancelled(stage.jobs.latest("train").number, "train")])
+    assert stage.view.state.phase == "idle"
+    assert stage.view.state.sentence == "The run was discarded."
+    assert stage.view.last("show_runs") == ((),) or "/runs/one" not in stage.view.facts
+
+
+def test_that_a_second_start_while_training_is_refused_in_words(stage: Stage) -> None:
+    stage.start()
+    stage.start()
+    assert len([job for job in stage.jobs.started if job.kind == "train"]) == 1
+    assert "being trained" in stage.view.last("show_problem")[0]
+
+
+def test_that_running_out_of_memory_offers_a_smaller_batch_and_starts_with_it(stage: Stage) -> None:
+    stage.start()
+    report = ErrorReport("The memory of cuda does not hold a batch of 4.", "Try a batch of 2.", "", 2)
+    stage.session.publish([JobFailed(stage.jobs.latest("train").number, "train", report)])
+    assert stage.view.state.phase == "failed"
+    assert stage.view.state.smaller_batch == 2
+    assert "does not hold" in stage.view.state.sentence
+    stage.presenter.use_batch(2)
+    assert stage.view.last("show_settings")[0]["data"]["batch_size"] == 2
+    assert stage.view.state.phase == "preparing"
+
+
+def test_that_another_run_can_be_looked_at_while_one_trains(stage: Stage, tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    stage.start()
+    stage.train(start_fact(), step_fact(1))
+    stage.session.publish([RunOpened(str(run))])
+    stage.pull("open run")
+    assert stage.view.state.name == run.name
+    assert stage.view.state.other == "one"
+    assert not stage.view.state.can_stop
+    stage.presenter.show_active()
+    assert stage.view.state.name == "one"
+    assert stage.view.state.can_stop
+
+
+def make_run(folder: Path, dataset: Dataset | None = None) -> Path:
+    """A finished run of two epochs on disk."""
+    run = create_run(folder / "runs", config.TrainConfig(epochs=2), (dataset or make_dataset()).info)
+    for fact in (start_fact(str(run.path), total_steps=50, epochs=2), *(step_fact(i) for i in range(1, 51))):
+        run.append(fact)
+    run.append(epoch_fact(1, 0.3))
+    run.append(epoch_fact(2, 0.7))
+    run.append(CheckpointSaved("best", str(run.checkpoint("best")), 50))
+    run.checkpoint("best").parent.mkdir()
+    run.checkpoint("best").write_bytes(b"weights")
+    run.append(TrainingEnded("completed", 50, 30.0, 0))
+    run.close()
+    return run.path
+
+
+def test_that_a_finished_run_replays_from_its_log(stage: Stage, tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    stage.session.publish([RunOpened(str(run))])
+    assert stage.view.state.phase == "opening"
+    stage.pull("open run")
+    state = stage.view.state
+    assert (state.phase, state.step, state.best_epoch) == ("completed", 50, 2)
+    assert state.best_iou == pytest.approx(0.7)
+    assert state.can_continue
+    assert state.can_predict
+    assert len(stage.view.facts[str(run)]) == 55
+    assert state.elapsed == 30.0
+
+
+def test_that_opening_a_run_twice_does_not_double_its_curves(stage: Stage, tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    for _ in range(2):
+        stage.session.publish([RunOpened(str(run))])
+        stage.pull("open run")
+    assert len(stage.view.facts[str(run)]) == 55
+
+
+def test_that_a_long_log_comes_in_parts(stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LOG_CHUNK", 7)
+    run = make_run(tmp_path)
+    stage.session.publish([RunOpened(str(run))])
+    stage.pull("open run")
+    assert [fact.step for fact in stage.view.facts[str(run)] if isinstance(fact, StepDone)] == list(range(1, 51))
+
+
+def test_that_compared_runs_are_drawn_beside_the_shown_one(stage: Stage, tmp_path: Path) -> None:
+    one, other = make_run(tmp_path / "a"), make_run(tmp_path / "b")
+    stage.session.publish([RunOpened(str(one))])
+    stage.pull("open run")
+    stage.session.publish([RunsCompared((str(one), str(other)))])
+    stage.pull("open run")
+    assert stage.view.last("show_runs") == ((str(one), str(other)),)
+    assert len(stage.view.facts[str(other)]) == 55
+    stage.session.publish([RunsCompared(())])
+    assert stage.view.last("show_runs") == ((str(one),),)
+
+
+def test_that_a_run_that_cannot_be_read_says_so_and_leaves_nothing_behind(stage: Stage) -> None:
+    stage.session.publish([RunOpened("/nowhere/gone")])
+    number = stage.jobs.latest("open run").number
+    stage.session.publish([JobFailed(number, "open run", ErrorReport("gone is not a run.", "", ""))])
+    assert stage.view.state.phase == "idle"
+    assert stage.view.last("show_runs") == ((),)
+
+
+def test_that_continuing_asks_for_epochs_once_the_log_is_here(stage: Stage, tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    stage.session.publish([RunContinueRequested(str(run))])
+    assert not stage.view.last("ask_epochs")
+    stage.pull("open run")
+    assert stage.view.last("ask_epochs") == (str(run), run.name, 2, 2)
+
+
+def test_that_continuing_goes_on_in_the_same_run_with_more_epochs(stage: Stage, tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    stage.session.publish([RunOpened(str(run))])
+    stage.pull("open run")
+    stage.presenter.continue_run(str(run), 4)
+    assert stage.view.state.phase == "preparing"
+    assert stage.view.state.name == run.name
+    stage.train(start_fact(str(run), step=50, epochs=4), step_fact(51))
+    assert stage.view.state.step == 51
+    assert stage.view.state.epochs == 4
+    assert len(stage.view.facts[str(run)]) == 57
+
+
+def test_that_continuing_opens_the_runs_own_dataset_first(stage: Stage, tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    opened = open_run(run)
+    import msgspec
+
+    opened.change(dataset=msgspec.structs.replace(opened.file.dataset, path=str(tmp_path / "data")))
+    stage.session.publish([RunOpened(str(run))])
+    stage.pull("open run")
+    stage.presenter.continue_run(str(run), 4)
+    assert stage.jobs.started[-1].kind == "open dataset"
+    assert not [job for job in stage.jobs.started if job.kind == "train"]
+    right = make_dataset()
+    right.info = opened.file.dataset
+    stage.session.publish([JobDone(stage.jobs.started[-1].number, "open dataset", right)])
+    assert [job for job in stage.jobs.started if job.kind == "train"]
+
+
+def test_that_a_continuation_forgets_the_steps_it_does_again() -> None:
+    record = RunRecord("/runs/one", "one")
+    record.add([start_fact(), *(step_fact(i, 5.0) for i in range(1, 61)), epoch_fact(2, 0.9), start_fact(step=30)])
+    assert record.step == 30
+    assert record.best is None
+    assert record.loss is None
+    record.add([step_fact(31, 1.0)])
+    assert record.loss == 1.0
+
+
+def test_that_pins_are_chosen_where_none_are_and_their_pictures_shown(stage: Stage) -> None:
+    stage.pull("read pins")
+    assert stage.session.pins.indices
+    assert all(index >= 6 for index in stage.session.pins.indices)  # the test split
+    pictures = stage.view.last("show_pins")[0]
+    assert tuple(picture.index for picture in pictures) == stage.session.pins.indices
+    assert len([job for job in stage.jobs.started if job.kind == "read pins"]) == 1
+
+
+def test_that_previews_become_pictures_with_the_samples_own_iou(stage: Stage) -> None:
+    stage.start()
+    scores = np.zeros((5, 8, 8), np.float16)
+    prediction = Prediction(7, "7", scores, "probability", Reading("windows", ((0.5, 2.0),) * 5))
+    stage.train(start_fact(), PreviewsUpdated(3, (prediction,)))
+    stage.pull("show previews")
+    (picture,) = stage.view.last("show_pins")[0]
+    assert picture.step == 3
+    assert picture.iou is None  # nothing there and nothing found: neither 0 nor 1
+    assert picture.predicted.shape == (8, 8, 3)
+
+
+def test_that_pins_of_another_dataset_are_not_handed_to_the_run(stage: Stage) -> None:
+    pins = module._DatasetPins(stage.session, stage.session.dataset)  # type: ignore[arg-type]
+    stage.session.pins.indices = (1, 2)
+    assert pins.indices == (1, 2)
+    stage.session.dataset = make_dataset()
+    assert pins.indices == ()
+
+
+def test_that_the_lectures_losses_are_drawn_for_its_own_experiment_alone(stage: Stage) -> None:
+    lecture = config.find_preset("lecture").config
+    stage.presenter._set_lecture(SHAPES, lecture)
+    assert stage.view.last("set_lecture")[0]
+    stage.presenter._set_lecture(STREETS, lecture)
+    assert not stage.view.last("set_lecture")[0]
+    stage.presenter._set_lecture(SHAPES, config.TrainConfig())
+    assert not stage.view.last("set_lecture")[0]
+
+
+def test_that_the_state_of_a_fresh_record_has_no_invented_numbers() -> None:
+    record = RunRecord("/runs/one", "one")
+    record.add([start_fact(), step_fact(1)])
+    assert record.images_per_second is None
+    assert record.remaining is None
+    assert not math.isnan(record.loss or 0.0)
