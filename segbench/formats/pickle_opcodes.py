@@ -8,6 +8,8 @@ import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from segbench.formats.pickled_arrays import (
     CALLS,
     NAMES,
@@ -32,7 +34,6 @@ _TEXT_RUN = re.compile(rb"(?:I(?:\d|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])\na){16,}+") 
 _PLAIN_ESCAPES = re.compile(rb"(?:[^\\]|\\(?:x[0-9a-fA-F]{2}|[\\'\"nrt]))*+", re.DOTALL)
 _MANY = b"K" * RUN
 
-
 Handler = Callable[["Machine"], None]
 HANDLERS: dict[int, Handler] = {}
 
@@ -50,8 +51,6 @@ def unroll(run: Run) -> list[int]:
 
 
 def unrolled(items: list[Any]) -> list[Any]:
-    if not any(type(item) is Run for item in items):
-        return items
     return [value for item in items for value in (unroll(item) if type(item) is Run else (item,))]
 
 
@@ -82,7 +81,8 @@ def _read_small(m: Machine) -> None:
 def _read_int(m: Machine) -> None:
     """INT: a row of `I17\\na` at once where a list is waiting, else one number; I00 and I01 are the old False and True."""
     if m.stack and type(m.stack[-1]) is PickledList and (row := _TEXT_RUN.match(m.data, m.pos - 1)):
-        m.stack[-1].extend([Run(bytes(map(int, row[0][1:-2].split(b"\naI"))))])
+        numbers = np.fromstring(row[0][1:-2].replace(b"\naI", b" "), np.int16, sep=" ")
+        m.stack[-1].extend([Run(numbers.astype(np.uint8).tobytes())])
         m.pos = row.end()
         return
     if m.data[m.pos : m.pos + 3] in (b"00\n", b"01\n"):

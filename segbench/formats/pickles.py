@@ -22,8 +22,10 @@ BUFFER = 4 << 20  # bytes held of the stream; a yield each
 MARGIN = 1 << 16  # so many bytes are always there when an opcode is read, unless the stream ends
 SIZE_LIMIT = 128 << 20  # largest single string of bytes: the masks of five classes at 4096 x 4096 need 80 MB
 DIGITS_LIMIT = 20  # of a decimal number: 64 bits
-FREE_OPCODES = 3_000_000  # any file may hold so many objects
-BYTES_PER_OPCODE = 20  # beyond that: an opcode for so many bytes (an image of 16 x 16 needs fewer)
+FREE_OPCODES = 1_500_000  # any file may hold so many objects
+BYTES_PER_OPCODE = (
+    25  # beyond that: an opcode for so many bytes (an image of 16 x 16 has one for 21, so 50,000 of those may come)
+)
 FREE_COPIES = 64 << 20  # bytes that may be copied from text to arrays beyond those that were read
 
 

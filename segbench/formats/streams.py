@@ -11,9 +11,9 @@ from typing import BinaryIO, Protocol
 from segbench.errors import SegbenchError
 
 CHUNK = 1 << 20  # bytes read from disk at once
-FREE_EXPANSION = 64 << 20  # bytes that any file may unpack to
+FREE_EXPANSION = 32 << 20  # bytes that any file may unpack to
 LARGEST_RATIO = (
-    800  # beyond that: so many unpacked bytes a packed one. zlib's own limit is 1032; black pictures reach 600
+    800  # beyond that: so many unpacked bytes a packed one. zlib's own limit is 1032; large black pictures reach 750
 )
 
 
