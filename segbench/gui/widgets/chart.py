@@ -125,6 +125,20 @@ class Chart(pg.PlotWidget):
                 self._dots[key].setBrush(line.color)
                 self._dots[key].setZValue(line.order)
 
+    @property
+    def lines(self) -> dict[object, Line]:
+        """What is drawn now, by key."""
+        return dict(self._lines)
+
+    @property
+    def levels(self) -> list[Level]:
+        return [level for level, _, _ in self._levels]
+
+    def count_points(self, key: object) -> int:
+        """How many points a line was last drawn with."""
+        x, _ = self._curves[key].getData()
+        return 0 if x is None else len(x)
+
     def set_levels(self, levels: Sequence[Level]) -> None:
         """Replaces the horizontal lines."""
         for _, line, text in self._levels:
@@ -192,14 +206,10 @@ class Chart(pg.PlotWidget):
         fitted: list[np.ndarray] = []
         for key, line in self._lines.items():
             x, low, high = line.series.window(x0, x1, pixels)
-            low, high = self._scale(low), self._scale(high) if high is not low else low
-            if line.series is not None and not len(x):
-                self._curves[key].setData([], [])
-                continue
-            if low is not high:
-                px, py = join_extremes(x, low, high)
-            else:
-                px, py = x, low
+            same = low is high
+            low = self._scale(low)
+            high = low if same else self._scale(high)
+            px, py = join_extremes(x, low, high)
             finite = np.isfinite(py)
             whole = bool(finite.all())
             self._curves[key].setData(px, py, connect="all" if whole else "finite")
@@ -207,7 +217,7 @@ class Chart(pg.PlotWidget):
                 few = len(x) <= 60
                 self._dots[key].setData(px[finite] if few else [], py[finite] if few else [])
             if not (ignore_outliers and line.single_steps):
-                fitted += [low, high] if low is not high else [low]
+                fitted += [low] if same else [low, high]
         if not self.y_moved:
             self._fit(fitted)
         self._place_levels()

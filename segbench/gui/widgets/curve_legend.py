@@ -92,6 +92,10 @@ class CurveLegend(QTreeWidget):
             if item.text(1) != text:
                 item.setText(1, text)
 
+    def value(self, key: Hashable) -> str:
+        """The text of a row's value column."""
+        return self._items[key].text(1)
+
     def toggle(self, key: Hashable) -> None:
         """Shows or hides a row; a section takes its rows along."""
         rows = self._rows_of(key)
