@@ -19,13 +19,22 @@ from segbench.formats.files import write_atomically
 from segbench.records import Box, ClassTable
 
 
-def count_runs(plane: NDArray[np.bool_]) -> list[int]:
-    """Lengths of the runs of a bool (H, W) plane read column by column, beginning with a run of zeros (which may be 0 long)."""
-    flat = plane.ravel(order="F")
-    edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
-    bounds = np.concatenate(([0], edges, [flat.size]))
-    runs: list[int] = np.diff(bounds).tolist()
-    return [0, *runs] if flat.size and flat[0] else runs
+def count_runs(part: NDArray[np.bool_], size: tuple[int, int], left: int = 0, top: int = 0) -> list[int]:
+    """Lengths of the runs of a picture read column by column, beginning with a run of zeros (which may be 0 long).
+
+    part: bool (h, w), what is set, standing at (left, top) in a picture of `size` (H, W) that is empty elsewhere; the work
+    grows with the part, not with the picture.
+    """
+    x, y = np.nonzero(part.T)
+    places = (x + left) * size[0] + y + top
+    if not len(places):
+        return [size[0] * size[1]]
+    breaks = np.flatnonzero(np.diff(places) != 1) + 1
+    starts, ends = places[np.concatenate(([0], breaks))], places[np.concatenate((breaks - 1, [-1]))] + 1
+    bounds = np.column_stack((starts, ends)).ravel()
+    runs: list[int] = np.diff(bounds, prepend=0).tolist()
+    rest = size[0] * size[1] - int(bounds[-1])
+    return [*runs, rest] if rest else runs
 
 
 def pack_runs(runs: list[int]) -> str:
@@ -65,35 +74,34 @@ def unpack_runs(text: str) -> list[int]:
 
 
 def _find_objects(masked: MaskedSample, options: ExportOptions) -> Iterator[tuple[int, Box, NDArray[np.bool_]]]:
-    """(class index, box, bool plane of the whole image) an annotation; a background class has none."""
+    """(class index, box, bool plane inside the box) an annotation; a background class has none."""
     for k, plane in enumerate(masked.planes):
         if k == masked.classes.background or not plane.any():
             continue
-        if options.instances == "class":
-            rows, columns = np.flatnonzero(plane.any(axis=1)), np.flatnonzero(plane.any(axis=0))
-            yield k, (int(columns[0]), int(rows[0]), int(columns[-1]), int(rows[-1])), plane
+        if options.instances == "component":
+            for box, part in find_boxes(plane):
+                yield k, box, part
             continue
-        for box, part in find_boxes(plane):
-            whole = np.zeros_like(plane)
-            whole[box[1] : box[3] + 1, box[0] : box[2] + 1] = part
-            yield k, box, whole
+        rows, columns = np.flatnonzero(plane.any(axis=1)), np.flatnonzero(plane.any(axis=0))
+        left, top, right, bottom = int(columns[0]), int(rows[0]), int(columns[-1]), int(rows[-1])
+        yield k, (left, top, right, bottom), plane[top : bottom + 1, left : right + 1]
 
 
 def _annotate(masked: MaskedSample, options: ExportOptions, first: int) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
-    height, width = masked.size
-    for k, (left, top, right, bottom), plane in _find_objects(masked, options):
+    for k, (left, top, right, bottom), part in _find_objects(masked, options):
         annotation: dict[str, Any] = {
             "id": first + len(found),
             "image_id": masked.index,
             "category_id": k + 1,
             "bbox": [left, top, right - left + 1, bottom - top + 1],
-            "area": int(np.count_nonzero(plane)),
-            "segmentation": {"size": [height, width], "counts": pack_runs(count_runs(plane))},
+            "area": int(np.count_nonzero(part)),
+            "segmentation": {"size": [*masked.size], "counts": pack_runs(count_runs(part, masked.size, left, top))},
             "iscrowd": 0,
         }
         if masked.scores is not None and masked.scale == "probability":
-            annotation["score"] = round(float(masked.scores[k][plane].mean(dtype=np.float64)), 4)
+            inside = masked.scores[k, top : bottom + 1, left : right + 1][part]
+            annotation["score"] = round(float(inside.mean(dtype=np.float64)), 4)
         found.append(annotation)
     return found
 

@@ -170,14 +170,15 @@ def _decode(segmentation) -> np.ndarray:
 
 
 def test_that_runs_go_down_the_columns_and_begin_with_zeros():
-    assert count_runs(np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], bool)) == [1, 1, 1, 3, 1, 1, 1]
-    assert count_runs(np.array([[1, 1], [1, 0]], bool)) == [0, 3, 1]
-    assert count_runs(np.zeros((2, 3), bool)) == [6]
+    assert count_runs(np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], bool), (3, 3)) == [1, 1, 1, 3, 1, 1, 1]
+    assert count_runs(np.array([[1, 1], [1, 0]], bool), (2, 2)) == [0, 3, 1]
+    assert count_runs(np.zeros((2, 3), bool), (2, 3)) == [6]
+    assert count_runs(np.ones((1, 2), bool), (3, 4), left=1, top=2) == [5, 1, 2, 1, 3]
 
 
 @given(hnp.arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9))))
 def test_that_runs_survive_packing(plane):
-    runs = count_runs(plane)
+    runs = count_runs(plane, plane.shape)
     assert sum(runs) == plane.size
     assert unpack_runs(pack_runs(runs)) == runs
     assert np.array_equal(_decode({"size": plane.shape, "counts": pack_runs(runs)}), plane)
@@ -194,9 +195,8 @@ def test_that_packed_runs_are_those_of_cocos_own_library():
 
     for seed in range(20):
         plane = np.random.default_rng(seed).random((37, 53)) < 0.3
-        assert library.encode(np.asfortranarray(plane.astype(np.uint8)))["counts"].decode() == pack_runs(
-            count_runs(plane)
-        )
+        theirs = library.encode(np.asfortranarray(plane.astype(np.uint8)))["counts"].decode()
+        assert theirs == pack_runs(count_runs(plane, plane.shape))
 
 
 @pytest.mark.parametrize("text", ["~~", "1o", "\x00"])
