@@ -189,8 +189,7 @@ def _dict_to_mark(m: Machine) -> None:
 
 def _set_item(m: Machine) -> None:
     value = m.take()
-    key = m.take()
-    _set_items(m, [key, value])
+    _set_items(m, [m.take(), value])
 
 
 def _set_items_to_mark(m: Machine) -> None:
