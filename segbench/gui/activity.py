@@ -24,7 +24,10 @@ from segbench.events import (
     TrainingStarted,
 )
 
-QUIET = ("thumbnails", "list runs", "predict sample", "open checkpoint", "preview shapes")  # too short to tell of
+QUIET = (  # too short to tell of
+    "thumbnails", "list runs", "predict sample", "open checkpoint", "preview shapes", "export preview", "read pins",
+    "read sample", "read predicted sample", "show previews", "save picture",
+)  # fmt: skip
 SETTLE_SECONDS = 1.0  # no time left is told before so long
 
 
@@ -40,6 +43,7 @@ class Work:
     total: int = 0
     first_done: int = 0  # a continued run begins in the middle
     paused: bool = False
+    steps: bool = False  # counted in steps from now on: a validation inside a training does not move its bar
     moved: float = field(default=0.0)  # when `done` last grew
 
     @property
@@ -82,11 +86,11 @@ class Activity:
         match event:
             case TrainingStarted():
                 work.done = work.first_done = event.step
-                work.total, work.began = event.total_steps, self._clock()
+                work.total, work.began, work.steps = event.total_steps, self._clock(), True
                 self.device = event.device
             case StepDone():
                 work.done, work.moved = event.step, self._clock()
-            case Progressed() | SamplePredicted() | FileExported() | ImageScored():
+            case Progressed() | SamplePredicted() | FileExported() | ImageScored() if not work.steps:
                 work.done, work.total, work.moved = event.done, event.total, self._clock()
 
     @property

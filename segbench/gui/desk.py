@@ -30,7 +30,7 @@ from segbench.events import (
 )
 from segbench.gui import theme
 from segbench.gui.actions import list_entries
-from segbench.gui.activity import Activity, describe_bytes, describe_time_left
+from segbench.gui.activity import QUIET, Activity, describe_bytes, describe_time_left
 from segbench.gui.dialogs.error import ErrorDialog
 from segbench.gui.first_look import LAYOUT_VERSION, FirstLook, encode, save_first_look
 from segbench.gui.libraries import load_for_networks, load_for_views
@@ -166,6 +166,9 @@ class Desk:
             self.window.add_page_view(panel.name, view)
         elif panel.place == "dock":
             self.window.runs_dock.setWidget(view)
+        else:  # the view opens its own dialog, over this window
+            view.setParent(self.window)
+            view.hide()
         if hasattr(view, "actions_list"):
             self.window.add_menu_actions(panel.menu, view.actions_list())
         if hasattr(view, "save_layout"):
@@ -199,7 +202,7 @@ class Desk:
                     if kind == "open dataset":
                         self.window.show_welcome(self.session.dataset is None)
                 case JobStarted(_, kind, title):
-                    log.info("Began: %s (%s).", title, kind)
+                    log.log(logging.DEBUG if kind in QUIET else logging.INFO, "Began: %s (%s).", title, kind)
                 case JobDone(_, "generate", result) if result is not None:
                     self.open_paths([str(result)])
                 case JobDone(_, "load libraries", result) if result:

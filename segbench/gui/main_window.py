@@ -38,6 +38,7 @@ PAGES = (
 )
 DEFAULT_SIZE = QSize(1280, 720)
 SMALLEST = QSize(960, 600)
+RUNS_WIDTH, LOG_HEIGHT = 300, 180
 CENTERED = (
     0x84  # Qt.AlignmentFlag.AlignCenter; Qt's enums cost a fifth of the start, and are not needed before the paint
 )
@@ -153,6 +154,7 @@ class MainWindow(QMainWindow):
         waiting.setProperty("alignment", CENTERED)
         mark(waiting, "muted")
         dock.setWidget(waiting)
+        dock.setMinimumWidth(240 if name == "runs" else 0)
         self.addDockWidget(area, dock)
         dock.hide()
         return dock
@@ -176,10 +178,14 @@ class MainWindow(QMainWindow):
 
     def build_rest(self) -> None:
         """Docks and the menus' contents; once, right after the first paint."""
+        from PySide6.QtCore import Qt
+
         self._build_docks()
         self.rail.add_toggle(self.runs_action, "Runs", "runs", "Show or hide the list of runs (Ctrl+Shift+R)")
         self.rail.add_toggle(self.log_action, "Log", "log", "Show or hide the log (Ctrl+Shift+L)")
         self._build_menus()
+        self.resizeDocks([self.runs_dock, self.log_dock], [RUNS_WIDTH, 0], Qt.Orientation.Horizontal)
+        self.resizeDocks([self.log_dock], [LOG_HEIGHT], Qt.Orientation.Vertical)
         self._default_state = self.saveState(LAYOUT_VERSION)
         self.restore_layout(QByteArray(), self._look.layout)
 
@@ -255,7 +261,7 @@ class MainWindow(QMainWindow):
 
         for number, page in enumerate(PAGES, 1):
             action = build_action(
-                self, f"show_{page.name}", f"&{number} {page.label}", None, f"Ctrl+{number}", page.tip
+                self, f"show_{page.name}", f"Go to &{page.label.lower()}", None, f"Ctrl+{number}", page.tip
             )  # fmt: skip
             action.triggered.connect(lambda _checked=False, name=page.name: self.show_page(name))
             menu.addAction(action)

@@ -232,7 +232,7 @@ QToolTip {{ color: {c["text"]}; background: {c["raised"]}; border: 1px solid {c[
 *[mark="warning"] {{ color: {c["warning"]}; }}
 *[mark="bad"] {{ color: {c["bad"]}; }}
 *[mark="title"] {{ font-size: 20pt; font-weight: 600; }}
-*[mark="heading"] {{ font-size: 12pt; font-weight: 600; }}
+*[mark="heading"] {{ font-size: 11pt; font-weight: 600; }}
 QPushButton[mark="primary"] {{ color: {c["on_accent"]}; background: {c["accent"]}; border: 1px solid {c["accent"]};
     border-radius: 4px; padding: 6px 14px; font-weight: 600; }}
 QPushButton[mark="primary"]:hover {{ background: {hover}; }}
@@ -244,12 +244,18 @@ QPushButton[mark="flat"] {{ border: 1px solid transparent; border-radius: 4px; p
 QPushButton[mark="flat"]:hover {{ background: {c["raised"]}; }}
 QPushButton[mark="flat"]:focus {{ border-color: {c["accent"]}; }}
 QFrame#card {{ background: {c["surface"]}; border: 1px solid {c["border"]}; border-radius: 8px; }}
+QFrame#coach {{ background: {c["surface"]}; border: none; border-top: 2px solid {c["accent"]}; }}
+QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
 QFrame#rail {{ border: none; background: {c["surface"]}; border-right: 1px solid {c["border"]}; }}
 QToolButton#rail_page {{ border: none; border-left: 3px solid transparent; padding: 8px 2px 6px 0px; color: {c["muted"]};
     background: transparent; }}
 QToolButton#rail_page:hover {{ background: {c["raised"]}; color: {c["text"]}; }}
 QToolButton#rail_page:checked {{ border-left-color: {c["accent"]}; color: {c["text"]}; background: {c["background"]}; }}
-QToolButton#rail_page:focus {{ color: {c["accent"]}; }}
+QToolButton#rail_page:focus, QToolButton#rail_toggle:focus {{ color: {c["accent"]}; }}
+QToolButton#rail_toggle {{ border: none; border-radius: 6px; margin: 0px 6px; padding: 8px 0px 6px 0px; color: {c["muted"]};
+    background: transparent; }}
+QToolButton#rail_toggle:hover {{ background: {c["raised"]}; color: {c["text"]}; }}
+QToolButton#rail_toggle:checked {{ background: {c["raised"]}; color: {c["text"]}; }}
 QMainWindow::separator {{ background: {c["border"]}; width: 1px; height: 1px; }}
 QMainWindow::separator:hover {{ background: {c["accent"]}; }}
 QStatusBar {{ border-top: 1px solid {c["border"]}; }}

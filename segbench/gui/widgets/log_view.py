@@ -30,7 +30,7 @@ class LogRelay(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            line = self.format(record)
+            line = self.format(record).rstrip()
             self.kept.append((record.levelno, line))
             self.signals.noted.emit(record.levelno, line)
         except RuntimeError:  # Qt is going away

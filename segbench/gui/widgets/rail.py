@@ -58,6 +58,7 @@ class Rail(QFrame):
     def add_toggle(self, action: QAction, label: str, icon: str, tip: str) -> None:
         """A button at the foot of the rail that does what a checkable action does."""
         button = self._build_button(label, icon, tip)
+        button.setObjectName("rail_toggle")
         button.setCheckable(True)
         button.setChecked(action.isChecked())
         button.clicked.connect(action.trigger)

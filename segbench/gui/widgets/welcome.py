@@ -12,7 +12,7 @@ from segbench.gui.icons import dress
 from segbench.gui.theme import mark
 
 SHOWN_RECENT = 6
-SENTENCE = "Browse images and masks, train a segmentation network and watch it learn, see where it is right and wrong, export the masks."
+SENTENCE = "Browse images and masks, train a segmentation network, see where it is right, export its masks."
 DOORS = (  # signal, label, icon, what it does
     ("generate_requested", "&Generate shapes…", "shapes", "Make a dataset of coloured shapes to try everything on"),
     ("open_folder_requested", "Open &folder…", "folder", "Images and masks, CamVid, Pascal VOC, or a run"),
@@ -110,9 +110,7 @@ class Welcome(QScrollArea):
         row = QHBoxLayout(card)
         row.setContentsMargins(16, 12, 16, 12)
         row.setSpacing(16)
-        text = QLabel(
-            "New here? The tour goes from an empty window to exported masks, and can press the buttons for you."
-        )
+        text = QLabel("New here? The tour goes from an empty window to exported masks.")
         text.setWordWrap(True)
         row.addWidget(text, 1)
         self.tour = QPushButton("&Two-minute tour")

@@ -1,0 +1,253 @@
+"""The two-minute tour: from an empty window to exported masks. Each step is over when the session says that it has happened,
+whoever did it: the user, or "Do it for me", which asks the same presenters."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QTimer, QUrl
+from PySide6.QtGui import QDesktopServices
+
+from segbench.errors import SegbenchError
+from segbench.events import (
+    CheckpointOpened,
+    CheckpointSaved,
+    DatasetOpened,
+    Event,
+    JobCancelled,
+    JobDone,
+    JobEvent,
+    JobFailed,
+    JobStarted,
+    SamplePredicted,
+    SampleSelected,
+)
+from segbench.gui.widgets.coach import Coach
+
+if TYPE_CHECKING:
+    from segbench.gui.desk import Desk
+
+COUNT, TESTS = 200, 40
+# About a minute on two cores: a shallow network and few passes
+QUICK = ("network.depth=4", "epochs=10", "data.batch_size=4", "preview_seconds=2")
+LOOK_AT = 3  # samples to look at before the second step is over
+EXPORT_TRIES, EXPORT_WAIT = 100, 200  # times, ms: the dialog's preview takes a moment
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step. over: tells from an event whether it is done; do: does it."""
+
+    title: str
+    text: str
+    button: str
+    page: str
+    over: Callable[[Event], bool]
+    do: Callable[[], None]
+    busy: str
+
+
+class Tour:
+    """One per window; `begin` starts it anew."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._place = -1
+        self._seen = 0
+        self._best = ""
+        self._manifest = ""
+        self._predicts = False
+        self.coach = Coach()
+        self.coach.do_requested.connect(self.do_step)
+        self.coach.skip_requested.connect(lambda: self.go_to(self._place + 1))
+        self.coach.leave_requested.connect(self.leave)
+        self.coach.hide()
+        desk.window.foot.addWidget(self.coach)
+        self._steps = self._list_steps()
+
+    def _list_steps(self) -> tuple[Step, ...]:
+        return (
+            Step(
+                "Make a dataset",
+                "Press Generate shapes…, take 200 training and 40 test images, and press Generate. Small is enough for a "
+                "first look.",
+                "&Do it for me", "dataset", lambda e: isinstance(e, DatasetOpened), self._generate, "Drawing 240 images…",
+            ),
+            Step(
+                "Look at the images",
+                "Walk through the images with the arrow keys or A and D. Beside each image stand its masks and its boxes: "
+                "what the network is to find.",
+                "&Do it for me", "dataset", self._counts_samples, self._browse, "Going through a few images…",
+            ),
+            Step(
+                "Train a network",
+                "On the Training page press Start. “Do it for me” takes a small network and ten passes: about a minute.",
+                "&Do it for me", "training", lambda e: isinstance(e, JobStarted) and e.kind == "train", self._train,
+                "Starting…",
+            ),
+            Step(
+                "Watch it learn",
+                "The loss falls, the IoU of each class rises, and the pinned samples show what it sees by now. Wait, or press "
+                "Stop: the best model is kept.",
+                "&Stop now", "training", lambda e: isinstance(e, JobDone | JobCancelled) and e.kind == "train", self._stop,
+                "Stopping after this step…",
+            ),
+            Step(
+                "See what it finds",
+                "On the Prediction page choose the run’s best checkpoint and click through the test images: image, truth and "
+                "prediction side by side, with the IoU of each image.",
+                "&Do it for me", "prediction", self._predicted, self._predict, "Predicting…",
+            ),
+            Step(
+                "Export the masks",
+                "Press Export masks… on the Prediction page, choose the whole test split and a format, and press Export.",
+                "&Do it for me", "prediction", lambda e: isinstance(e, JobDone) and e.kind == "export", self._export,
+                "Writing the masks…",
+            ),
+        )  # fmt: skip
+
+    # Going through -----------------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """From the first step; from the second if a dataset with classes is open already."""
+        dataset = self._desk.session.dataset
+        self._best = self._manifest = ""
+        self.coach.show()
+        self.go_to(1 if dataset is not None and dataset.info.classes is not None else 0)
+
+    def leave(self) -> None:
+        self._place = -1
+        self.coach.hide()
+        self._desk.session.change_settings(tour_seen=True)
+
+    def go_to(self, place: int) -> None:
+        if place >= len(self._steps):
+            self._finish()
+            return
+        self._place, self._seen, self._predicts = place, 0, False
+        step = self._steps[place]
+        self.coach.show_step(place + 1, len(self._steps), step.title, step.text, step.button)
+        self._desk.window.show_page(step.page)
+
+    def do_step(self) -> None:
+        """Does the present step for the user; behind the last one it opens the folder of the masks."""
+        if self._place >= len(self._steps):
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(Path(self._manifest).parent)))
+            return
+        if self._place < 0:
+            return
+        step = self._steps[self._place]
+        self.coach.show_busy(step.busy)
+        try:
+            step.do()
+        except SegbenchError as error:
+            self.coach.show_step(self._place + 1, len(self._steps), step.title, str(error), step.button)
+
+    def handle(self, events: Sequence[Event]) -> None:
+        """Remembers what later steps need, and goes on when the present step has happened."""
+        for event in events:
+            inner = getattr(event, "event", None)
+            if isinstance(inner, CheckpointSaved) and (inner.kind == "best" or not self._best):
+                self._best = inner.path
+            if isinstance(event, JobDone) and event.kind == "export":
+                self._manifest = str(event.result or "")
+            if not 0 <= self._place < len(self._steps):
+                continue
+            step = self._steps[self._place]
+            if isinstance(event, JobFailed):  # the error dialog tells why; the step can be tried again
+                self.coach.show_step(self._place + 1, len(self._steps), step.title, step.text, step.button)
+            elif step.over(event):
+                # After this batch: the panels hear of the event behind the tour
+                place = self._place + 1
+                QTimer.singleShot(400, self.coach, lambda place=place: self._go_on(place))
+
+    def _go_on(self, place: int) -> None:
+        if self._place == place - 1:
+            self.go_to(place)
+
+    def _finish(self) -> None:
+        self._place = len(self._steps)
+        where = (
+            f" They stand in {Path(self._manifest).parent}, with a manifest that tells how they were made."
+            if self._manifest
+            else ""
+        )
+        self.coach.show_step(
+            len(self._steps), len(self._steps), "That was it",
+            f"A dataset, a trained network, its predictions and masks as files.{where}",
+            "&Open the folder" if self._manifest else "", can_skip=False,
+        )  # fmt: skip
+        self._desk.session.change_settings(tour_seen=True)
+
+    # What is waited for ------------------------------------------------------------------------------------------------
+
+    def _counts_samples(self, event: Event) -> bool:
+        self._seen += isinstance(event, SampleSelected)
+        return self._seen == LOOK_AT
+
+    def _predicted(self, event: Event) -> bool:
+        """A checkpoint was opened, and a sample went through it (the panel may keep predictions, so a selection counts, too)."""
+        self._predicts = self._predicts or isinstance(event, CheckpointOpened)
+        inner = event.event if isinstance(event, JobEvent) else None
+        done = isinstance(event, JobDone) and event.kind == "predict sample"
+        return self._predicts and (isinstance(inner, SamplePredicted) or done)
+
+    # Doing it -----------------------------------------------------------------------------------------------------------------
+
+    def _generate(self) -> None:
+        from segbench.gui.dialogs.generate import find_shapes_folder, generate_shapes
+
+        work = generate_shapes(find_shapes_folder(), COUNT, TESTS, 0, 64)
+        self._desk.jobs.start("generate", work, title=f"Generating {COUNT + TESTS} images", lane="io")
+
+    def _browse(self) -> None:
+        session = self._desk.session
+        for step in range(LOOK_AT):
+            QTimer.singleShot(700 * (step + 1), self.coach, lambda: session.select_sample(session.sample + 1))
+
+    def _train(self) -> None:
+        from segbench import config
+
+        dataset = self._desk.session.dataset
+        if dataset is None:
+            raise SegbenchError("There is no dataset yet.", "Open or generate one first.")
+        classes = dataset.info.classes
+        quick = list(QUICK)
+        if classes is not None and classes.exclusive:
+            quick += ["loss.target=labels", "loss.name=cross_entropy"]
+        settings = config.override(config.find_preset("recommended").config, quick)
+        raw = config.to_dict(settings)
+        self._desk.views["training"].show_settings(raw)  # the form tells what runs
+        self._desk.presenters["training"].start(raw)
+
+    def _stop(self) -> None:
+        training = self._desk.presenters["training"]
+        if any(job.kind == "train" for job in self._desk.jobs.jobs()):
+            training.stop()
+        else:
+            self.go_to(self._place + 1)
+
+    def _predict(self) -> None:
+        if not self._best:
+            raise SegbenchError(
+                "There is no trained network yet.", "Train one, or choose a checkpoint on the Prediction page."
+            )
+        self._desk.session.open_checkpoint(self._best)
+
+    def _export(self) -> None:
+        """Opens the dialog, chooses the whole split, and presses Export as soon as the preview stands."""
+        self._desk.presenters["prediction"].request_export()
+        export: Any = self._desk.presenters["export"]
+        export.change(scope="split")
+        self._press_export(export, EXPORT_TRIES)
+
+    def _press_export(self, export: Any, tries: int) -> None:
+        if export.preview is not None and export.preview.problem is None and export.draft.scope == "split":
+            export.start()
+        elif tries and export.draft is not None:
+            QTimer.singleShot(EXPORT_WAIT, self.coach, lambda: self._press_export(export, tries - 1))
