@@ -28,18 +28,21 @@ class Bar:
         self._title = title
         self._progress = progress
         self._console = console
-        self._task: TaskID | None = None
+        self._tasks: dict[str, TaskID] = {}
         self._told = time.monotonic()
 
-    def show(self, done: int, total: int, text: str = "") -> None:
-        """`total` 0: not known yet."""
+    def show(self, done: int, total: int, text: str = "", title: str = "") -> None:
+        """`total` 0: not known yet. `title` names work inside the work, such as a validation: a bar of its own until it is done."""
+        title = title or self._title
         if self._progress is not None:
-            if self._task is None:
-                self._task = self._progress.add_task(self._title, total=total or None, text="")
-            self._progress.update(self._task, completed=done, total=total or None, text=text)
+            if title not in self._tasks:
+                self._tasks[title] = self._progress.add_task(title, total=total or None, text="")
+            self._progress.update(self._tasks[title], completed=done, total=total or None, text=text)
+            if title != self._title and done >= total:
+                self._progress.remove_task(self._tasks.pop(title))
         elif time.monotonic() - self._told > LINE_SECONDS:
             self._told = time.monotonic()
-            self.tell(f"{self._title}: {done:,}{f' of {total:,}' if total else ''}{f', {text}' if text else ''}")
+            self.tell(f"{title}: {done:,}{f' of {total:,}' if total else ''}{f', {text}' if text else ''}")
 
     def tell(self, line: str) -> None:
         """A line that stays, above the bar."""

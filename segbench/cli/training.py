@@ -40,7 +40,7 @@ def run_train(arguments: argparse.Namespace) -> int:
                 case TrainingEnded():
                     ended = event
                 case Progressed():
-                    bar.show(event.done, event.total, event.what)
+                    bar.show(event.done, event.total, title=event.what.capitalize())
                     return
             lines.show(event)
 
