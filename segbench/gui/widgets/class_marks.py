@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPen
-from PySide6.QtWidgets import QAbstractButton, QLabel, QSlider, QWidget
+from PySide6.QtWidgets import QAbstractButton, QLabel, QSlider, QToolButton, QWidget
 
 from segbench.gui.theme import current_theme, theme_signals
 
@@ -68,6 +68,29 @@ class Swatch(QAbstractButton):
             painter.setFont(font)
             painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self.text())
         painter.end()
+
+
+class SegmentButton(QToolButton):
+    """A choice in a row of choices; the chosen one wears the accent, so that it is seen in light and dark."""
+
+    def __init__(self, text: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setText(text)
+        self.setCheckable(True)
+        self.setMinimumHeight(26)
+        self._dress()
+        theme_signals().changed.connect(self._dress)
+
+    def _dress(self) -> None:
+        theme = current_theme()
+        self.setStyleSheet(
+            f"QToolButton {{ padding: 3px 9px; border: 1px solid {theme.border.name()}; background: {theme.raised.name()}; }}"
+            f"QToolButton:hover {{ border-color: {theme.muted.name()}; }}"
+            f"QToolButton:checked {{ color: {theme.on_accent.name()}; background: {theme.accent.name()};"
+            f" border-color: {theme.accent.name()}; }}"
+            f"QToolButton:focus {{ border: 2px solid {theme.text.name()}; padding: 2px 8px; }}"
+            f"QToolButton:disabled {{ color: {theme.muted.name()}; }}"
+        )
 
 
 class ElidedLabel(QLabel):

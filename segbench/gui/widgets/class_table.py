@@ -25,7 +25,7 @@ from PySide6.QtWidgets import (
 )
 
 from segbench.gui.theme import current_theme, mark, theme_signals
-from segbench.gui.widgets.class_marks import ElidedLabel, EyeButton, OwnArrowsSlider, Swatch
+from segbench.gui.widgets.class_marks import ElidedLabel, EyeButton, OwnArrowsSlider, SegmentButton, Swatch
 from segbench.gui.widgets.window_slider import WindowSlider
 from segbench.records import ClassTable
 
@@ -123,7 +123,9 @@ class ClassTableWidget(QWidget):
             ("fill", "Fill", "Paint the classes' areas"),
             ("contour", "Contour", "Draw the classes' borders only"),
         ):
-            button = QToolButton(text=text, checkable=True, checked=style == "fill", toolTip=tip)
+            button = SegmentButton(text)
+            button.setChecked(style == "fill")
+            button.setToolTip(tip)
             button.setProperty("style_name", style)
             button.setObjectName(f"style_{style}")
             self._styles.addButton(button)
@@ -151,14 +153,15 @@ class ClassTableWidget(QWidget):
             item = self._grid.takeAt(0)
             if widget := item.widget():
                 widget.hide()
+                widget.setParent(None)
                 widget.deleteLater()
         self._rows, self._current, self._solo, self._two_ended = [], -1, -1, False
         self.scale = scale
         for column, text in enumerate(COLUMNS):
             title = QLabel(text, alignment=_side(column))
             mark(title, "muted")
+            self._grid.addWidget(title, 0, column)  # before it is shown: without a parent it would be a window
             title.setVisible(bool(text) and (self._thresholds or column != 3))
-            self._grid.addWidget(title, 0, column)
         for k, one in enumerate(classes.classes if classes else ()):
             self._rows.append(self._build_row(k, one.name, QColor(*one.color), scale))
         self._grid.setRowStretch(len(self._rows) + 1, 1)
@@ -177,7 +180,7 @@ class ClassTableWidget(QWidget):
     def _find_width(self) -> None:
         """Columns are never cut: the scroll area is as wide as its rows need, and a scroll bar."""
         bar = self._scroll.verticalScrollBar().sizeHint().width()
-        self._grid.activate()
+        self._grid.invalidate()
         self._scroll.setMinimumWidth(self._grid.minimumSize().width() + bar)
 
     def set_values(self, values: Sequence[tuple[float | None, int | None]]) -> None:

@@ -229,7 +229,7 @@ class ExportDialog(QDialog):
         self._showing = True
         self._scope_buttons[draft.scope].setChecked(True)
         for field, text in ((self.numbers, draft.numbers), (self.pattern, draft.pattern), (self.out, draft.out)):
-            if field.text() != text:
+            if field.text() != text and not self._typing.isActive():
                 field.setText(text)
         for box, value in (
             (self.masks, draft.masks), (self.flattening, draft.flattening), (self.instances, draft.instances),
@@ -288,6 +288,7 @@ class ExportDialog(QDialog):
             item = self._pictures.takeAt(0)
             if widget := item.widget():
                 widget.hide()
+                widget.setParent(None)
                 widget.deleteLater()
         side = LARGE if len(pictures) == 1 else SMALL
         for place, (name, picture) in enumerate(pictures):
@@ -379,10 +380,11 @@ class ExportDialog(QDialog):
             self._tell(**{field: value})
 
     def _pick_numbers(self) -> None:
-        self._scope_buttons["numbers"].setChecked(True)
         self._typing.start()
+        self._scope_buttons["numbers"].setChecked(True)
 
     def _take_texts(self) -> None:
+        # `_tell` shows the draft it makes, so all fields are read before
         self._tell(numbers=self.numbers.text(), pattern=self.pattern.text().strip(), out=self.out.text().strip())
 
     def _browse(self) -> None:

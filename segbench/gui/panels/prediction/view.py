@@ -41,6 +41,7 @@ from segbench.gui.panels.prediction.scored import ScoredSplit
 from segbench.gui.panels.prediction.stage import Stage
 from segbench.gui.panels.prediction.undo import Change
 from segbench.gui.theme import mark
+from segbench.gui.widgets.class_marks import SegmentButton
 from segbench.gui.widgets.class_table import ClassTableWidget
 from segbench.gui.widgets.empty_state import EmptyState
 from segbench.records import CheckpointInfo, ClassTable, Reading, Sample
@@ -128,15 +129,17 @@ class PredictionView(QWidget):
         row = QHBoxLayout()
         row.setSpacing(0)
         for number, (mode, text, tip) in enumerate(MODES):
-            button = QToolButton(text=text, checkable=True, checked=number == 0, toolTip=f"{tip} (Alt+{number + 1})")
+            button = SegmentButton(text)
+            button.setChecked(number == 0)
+            button.setToolTip(f"{tip} (Alt+{number + 1})")
             button.setObjectName(f"mode_{mode}")
             button.setProperty("mode_name", mode)
-            button.setMinimumHeight(28)
             self.modes.addButton(button, number)
             row.addWidget(button)
-        self.linked = QToolButton(text="Linked", checkable=True, checked=True, objectName="linked")
+        self.linked = SegmentButton("Linked")
+        self.linked.setObjectName("linked")
+        self.linked.setChecked(True)
         self.linked.setToolTip("Zoom and move all pictures together (L)")
-        self.linked.setMinimumHeight(28)
         self.split = QComboBox(objectName="split")
         self.split.setAccessibleName("Split")
         self.split.setToolTip("Which part of the dataset to click through")

@@ -1,0 +1,299 @@
+"""The prediction panel with real widgets, a real job runner and a real (untrained) network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent, QUndoStack
+from PySide6.QtWidgets import QApplication, QFileDialog
+
+from segbench.events import JobDone, JobFailed
+from segbench.formats.checkpoints import read_checkpoint_info
+from segbench.gui.panels.prediction.presenter import PredictionPresenter
+from segbench.gui.panels.prediction.view import PredictionView
+
+from .networks import build_dataset, save_network
+
+
+class Panel:
+    def __init__(self, running, folder: Path, networks: dict[str, Path]) -> None:
+        self.networks = networks
+        self.running, self.session, self.folder = running, running.session, folder
+        self.presenter = PredictionPresenter(running.session, running.jobs)
+        self.view = PredictionView(self.presenter)
+        self.presenter.attach(self.view)
+        self.session.subscribe(self.presenter.handle)
+        self.undo = QUndoStack()
+        self.view.set_undo_stack(self.undo)
+        self.view.resize(1240, 640)
+
+    def open(self, preset: str = "recommended") -> None:
+        self.session.publish([JobDone(1, "open dataset", build_dataset())])
+        self.session.publish([JobDone(2, "open checkpoint", read_checkpoint_info(self.networks[preset]))])
+
+    @property
+    def shown(self) -> int | None:
+        live = self.view.stage._live
+        return live.index if live is not None else None
+
+
+@pytest.fixture(scope="module")
+def networks(tmp_path_factory) -> dict[str, Path]:
+    """A checkpoint a preset, written once."""
+    folder = tmp_path_factory.mktemp("networks")
+    return {preset: save_network(folder / preset, preset) for preset in ("recommended", "lecture")}
+
+
+@pytest.fixture
+def panel(running, wait_for, tmp_path, networks):
+    # Not qtbot.addWidget: that deletes the view before the jobs' last events have come
+    panel = Panel(running, tmp_path, networks)
+    panel.view.show()
+    panel.view.activateWindow()
+    wait_for(panel.view.isActiveWindow)
+    yield panel
+    for job in running.jobs.jobs():
+        job.cancel()
+    wait_for(lambda: not running.jobs.jobs())
+    running.session._handlers.clear()
+    panel.view.hide()
+    panel.view.deleteLater()
+    assert not [e.report for e in running.events if isinstance(e, JobFailed)]
+
+
+@pytest.fixture
+def ready(panel, wait_for):
+    panel.open()
+    wait_for(lambda: panel.shown == 2)
+    panel.view.activateWindow()
+    wait_for(lambda: panel.view.isActiveWindow() and panel.view.stage.isAncestorOf(QApplication.focusWidget()))
+    return panel
+
+
+def test_that_each_missing_thing_is_one_sentence_and_one_button(panel, qtbot) -> None:
+    pages = []
+    panel.session.show_page = pages.append
+    qtbot.mouseClick(panel.view.empty_dataset.button, Qt.MouseButton.LeftButton)
+    panel.session.publish([JobDone(1, "open dataset", build_dataset())])
+    assert panel.view.empty_checkpoint.isVisible()
+    qtbot.mouseClick(panel.view.empty_checkpoint.button, Qt.MouseButton.LeftButton)
+    assert pages == ["dataset", "training"]
+
+
+def test_that_image_truth_and_prediction_stand_side_by_side(ready) -> None:
+    view = ready.view
+    shown = [name for name, canvas in view.stage.canvases.items() if canvas.isVisible()]
+    assert shown == ["image", "truth", "prediction"]
+    assert {canvas.image_size for name, canvas in view.stage.canvases.items() if name in shown} == {(32, 32)}
+    assert view.mean.text().startswith("IoU")
+
+
+def test_that_keys_walk_through_the_split(ready, qtbot, wait_for) -> None:
+    view = ready.view
+    canvas = view.stage.canvases["image"]
+    canvas.setFocus()
+    for key, index in (
+        (Qt.Key.Key_D, 3), (Qt.Key.Key_Right, 4), (Qt.Key.Key_A, 3), (Qt.Key.Key_End, 6), (Qt.Key.Key_D, 6),
+        (Qt.Key.Key_Home, 2), (Qt.Key.Key_Left, 2),
+    ):  # fmt: skip
+        qtbot.keyClick(canvas, key)
+        assert ready.session.sample == index
+    wait_for(lambda: ready.shown == 2)
+    qtbot.keyClick(canvas, Qt.Key.Key_G)
+    assert view.number.hasFocus()
+    qtbot.keyClicks(view.number, "4")
+    qtbot.keyClick(view.number, Qt.Key.Key_Return)
+    wait_for(lambda: ready.shown == 5)
+    assert not view.number.hasFocus()
+
+
+def test_that_digits_toggle_classes_in_pictures_and_survive_the_next_sample(ready, qtbot, wait_for) -> None:
+    view = ready.view
+    canvas = view.stage.canvases["prediction"]
+    canvas.setFocus()
+    qtbot.keyClick(canvas, Qt.Key.Key_2)
+    assert not view.table.class_visible(1)
+    qtbot.keyClick(canvas, Qt.Key.Key_D)
+    wait_for(lambda: ready.shown == 3)
+    assert canvas.picture.hidden == frozenset({1})
+    assert view.stage.canvases["truth"].picture.hidden == frozenset({1})
+
+
+def test_that_v_and_brackets_change_the_overlay(ready, qtbot) -> None:
+    canvas = ready.view.stage.canvases["prediction"]
+    canvas.setFocus()
+    qtbot.keyClick(canvas, Qt.Key.Key_BracketRight)
+    assert canvas.picture.opacity == pytest.approx(0.65)
+    qtbot.keyClick(canvas, Qt.Key.Key_V)
+    assert canvas.picture.opacity == 0
+    qtbot.keyClick(canvas, Qt.Key.Key_V)
+    assert canvas.picture.opacity == pytest.approx(0.65)
+
+
+@pytest.mark.parametrize("mode", ["side", "overlay", "difference", "scores", "lecture"])
+def test_that_every_mode_shows_pictures_and_can_be_saved(ready, mode, qtbot, wait_for) -> None:
+    view = ready.view
+    qtbot.mouseClick(view.findChild(object, f"mode_{mode}"), Qt.MouseButton.LeftButton)
+    shown = [c for c in view.stage.canvases.values() if c.isVisible()]
+    wait_for(lambda: all(c.image_size is not None for c in shown))
+    assert view.render_picture()[:4] == b"\x89PNG"
+    view.actions_list()[0].trigger()
+    wait_for(lambda: ready.shown == 3)
+    assert [c for c in view.stage.canvases.values() if c.isVisible()] == shown
+
+
+def test_that_a_picture_is_saved_where_the_user_says(ready, qtbot, wait_for) -> None:
+    view, path = ready.view, ready.folder / "display.png"
+    view._choose_mode("lecture")
+    wait_for(lambda: view.stage.canvases["lecture"].image_size is not None)
+    qtbot.mouseClick(view.save_picture, Qt.MouseButton.LeftButton)
+    dialog = view.findChild(QFileDialog, "picture_dialog")
+    dialog.fileSelected.emit(str(path))
+    dialog.reject()
+    wait_for(path.exists)
+    assert min(Image.open(path).size) > 100
+
+
+def test_that_a_threshold_drag_is_one_step_to_undo(ready) -> None:
+    view, before = ready.view, ready.presenter.reading
+    view.table.gesture += 1
+    for low in (0.6, 0.7, 0.8):
+        view.table.threshold_changed.emit(0, low, float("inf"))
+    assert ready.presenter.reading.windows[0] == (0.8, float("inf"))
+    assert ready.undo.count() == 1
+    assert view.presets.currentData() == "custom"
+    ready.undo.undo()
+    assert ready.presenter.reading == before
+    assert view.table.windows()[0] == before.windows[0]
+    assert view.presets.currentData() == "default"
+    ready.undo.redo()
+    assert view.table.windows()[0] == (0.8, float("inf"))
+
+
+def test_that_colours_can_be_undone(ready) -> None:
+    view = ready.view
+    own = view.stage._colors[0]
+    view.table.color_changed.emit(0, (1, 2, 3))
+    assert view.stage._colors[0] == (1, 2, 3)
+    ready.undo.undo()
+    assert view.stage._colors[0] == own
+
+
+def test_that_the_lectures_windows_are_offered_for_its_values(panel, wait_for) -> None:
+    panel.open("lecture")
+    wait_for(lambda: panel.shown == 2)
+    view = panel.view
+    assert view.presets.findData("lecture") >= 0
+    view._choose_preset(view.presets.findData("lecture"))
+    assert view.table.windows()[0] == (25, 85)
+    assert view.table.findChild(object, "high_0").isVisible()
+
+
+def test_that_the_pixel_under_the_cursor_is_described(ready) -> None:
+    view = ready.view
+    view.stage.canvases["prediction"].hovered.emit(3, 4)
+    text = view.stage.readout.text()
+    for word in ("x 3, y 4", "RGB", "truth", "predicted", "score"):
+        assert word in text
+    view.stage.canvases["prediction"].hovered.emit(-1, -1)
+    assert view.stage.readout.text() == ""
+
+
+def test_that_a_whole_split_is_scored_and_its_worst_opens_with_a_click(ready, qtbot, wait_for) -> None:
+    view = ready.view
+    qtbot.mouseClick(view.images.button, Qt.MouseButton.LeftButton)
+    wait_for(lambda: ready.presenter.scored and ready.presenter.scored.pooled)
+    model = view.images.model
+    assert model.rowCount() == 5
+    shown = [model.image(row).iou for row in range(5)]
+    assert shown == sorted(shown)
+    assert "5 images" in view.images.summary.text()
+    last = model.image(4).index
+    view.images.table.scrollTo(model.index(4, 0))
+    place = view.images.table.visualRect(model.index(4, 0)).center()
+    qtbot.mouseClick(view.images.table.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    wait_for(lambda: ready.shown == last)
+    view._actions[5].trigger()
+    assert ready.session.sample == model.image(0).index
+
+
+def test_that_dropped_images_are_predicted(ready, wait_for, tmp_path) -> None:
+    paths = []
+    for k in range(2):
+        paths.append(tmp_path / f"fotografía {k}.png")
+        Image.fromarray(np.full((20, 30, 3), 60 * k, np.uint8)).save(paths[-1])
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    drop = QDropEvent(
+        QPointF(5, 5), Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    )
+    ready.view.dropEvent(drop)
+    wait_for(lambda: ready.view.stage.canvases["image"].image_size == (20, 30) and ready.shown == 0)
+    assert ready.view.split.currentText() == "Dropped images"
+    assert not ready.view.stage.canvases["truth"].isVisible()
+    assert not ready.view.images.button.isEnabled()
+    ready.presenter.choose_split("test")
+    wait_for(lambda: ready.shown == 2)
+
+
+def test_that_batch_statistics_change_the_prediction(ready, wait_for) -> None:
+    before = ready.view.stage._live.prediction.scores.copy()
+    ready.view.statistics.click()
+    wait_for(lambda: ready.view.stage._live is not None and ready.presenter.live is not None)
+    assert not np.array_equal(before, ready.presenter.live.prediction.scores)
+
+
+def test_that_truth_and_prediction_flip_in_place(ready, qtbot) -> None:
+    canvas = ready.view.stage.canvases["prediction"]
+    canvas.setFocus()
+    qtbot.keyClick(canvas, Qt.Key.Key_T)
+    assert canvas.title.startswith("Truth")
+    qtbot.keyClick(canvas, Qt.Key.Key_T)
+    assert canvas.title == "Prediction"
+
+
+def test_that_a_hidden_panel_does_no_work(ready, running, wait_for) -> None:
+    wait_for(lambda: not running.jobs.jobs())
+    ready.view.hide()
+    ready.session.select_sample(6)
+    assert not running.jobs.jobs()
+    ready.view.show()
+    wait_for(lambda: ready.shown == 6)
+
+
+def test_that_every_action_has_a_tip_and_every_control_a_name(ready) -> None:
+    view = ready.view
+    names = [action.objectName() for action in view.actions_list()]
+    assert len(names) == len(set(names))
+    keys = [s.toString() for action in view.actions_list() for s in action.shortcuts()]
+    assert len(keys) == len(set(keys))
+    assert all(action.statusTip() for action in view.actions_list())
+    for control in (view.checkpoint, view.split, view.number, view.presets):
+        assert control.accessibleName()
+
+
+def test_that_the_panel_fits_a_small_laptop(ready) -> None:
+    hint = ready.view.minimumSizeHint()
+    assert hint.width() <= 1270
+    assert hint.height() <= 640
+
+
+def test_that_dividers_are_remembered(ready) -> None:
+    view = ready.view
+    view.body.setSizes([700, 500])
+    kept = view.save_layout()
+    sizes = view.body.sizes()
+    view.body.setSizes([900, 300])
+    view.restore_layout(kept)
+    assert view.body.sizes() == sizes
+    view.restore_layout({"prediction_body": "nonsense"})
+
+
+def test_that_both_themes_paint(ready, any_theme) -> None:
+    ready.view._choose_mode("difference")
+    assert not ready.view.grab().isNull()
+    assert ready.view.mapToGlobal(QPoint(0, 0)) is not None
