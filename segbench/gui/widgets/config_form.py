@@ -222,6 +222,7 @@ class ConfigForm(QWidget):
         self._rows: dict[str, _Row] = {}
         self._loading = False
         self._problem = ""
+        self._foreign: dict[str, str] = {}  # problems that only the caller knows of
         self._guard = _WheelGuard(self)
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 8, 0)
@@ -233,10 +234,12 @@ class ConfigForm(QWidget):
     # What others use ---------------------------------------------------------------------------------------------------
 
     def values(self) -> dict[str, Any]:
-        """Plain nested dicts as `config.parse` takes them; text stands where a number was mistyped."""
+        """Plain nested dicts as `config.parse` takes them; text stands where a number was mistyped. A mistyped row that is
+        hidden has no say: it counts as the preset's."""
         raw = copy.deepcopy(self._raw)
         for path, row in self._rows.items():
-            write_at(raw, path, row.value)
+            unheard = bool(row.problem()) and not self._applies(row.knob)
+            write_at(raw, path, row.preset if unheard else row.value)
         return raw
 
     def set_values(self, raw: dict[str, Any]) -> None:
@@ -283,10 +286,9 @@ class ConfigForm(QWidget):
         return self._problem
 
     def show_problem(self, path: str, text: str) -> None:
-        """Shows something that only the caller can know (a target that does not fit the dataset) under a row."""
-        if path in self._rows:
-            self._rows[path].show_error(text)
-            self._problem = self._problem or text
+        """Shows under a row what only the caller can know (a target that does not fit the dataset); "" takes it back."""
+        self._foreign = {path: text} if text and path in self._rows else {}
+        self._check()
 
     def editor(self, path: str) -> QWidget:
         """The input widget of a knob."""
@@ -404,22 +406,17 @@ class ConfigForm(QWidget):
         self._problem = problems.get(wrong, "")
         if not self._problem:
             try:
-                parse(self._usable_values())
+                parse(self.values())
             except SegbenchError as error:
                 wrong = next((p for p in self._rows if f"$.{p}`" in error.message), "loss.name")
                 problems[wrong] = self._problem = str(error)
+        for path, text in self._foreign.items():
+            problems[path] = problems.get(path) or text
+            self._problem = self._problem or text
         for path, row in self._rows.items():
             row.explain()
             row.show_error(problems.get(path, ""))
         self._arrange()
-
-    def _usable_values(self) -> dict[str, Any]:
-        """The values with those of hidden rows put back to the preset's where they are mistyped: they have no say."""
-        raw = self.values()
-        for path, row in self._rows.items():
-            if not self._applies(row.knob) and row.problem():
-                write_at(raw, path, row.preset)
-        return raw
 
     def _applies(self, knob: Knob) -> bool:
         if knob.when is None:

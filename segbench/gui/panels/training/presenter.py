@@ -411,7 +411,9 @@ class TrainingPresenter:
             if self._shown == active.path:
                 self._shown = ""
             self._records.pop(active.path, None)
+            self._compared = tuple(path for path in self._compared if path != active.path)
             self._view.forget_run(active.path)
+            self._view.show_runs(self._drawn())
             self._sentence = "The run was discarded."
         elif record is not None:
             record.phase = "completed" if isinstance(event, JobDone) else "stopped"

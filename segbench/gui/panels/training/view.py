@@ -143,6 +143,11 @@ class TrainingView(QWidget):
             self._start, self._pause, self._stop, self._cancel, self._continue, self._predict, self._csv, self._follow,
         ]  # fmt: skip
 
+    @property
+    def state(self) -> TrainingState:
+        """What is shown now."""
+        return self._state
+
     def save_layout(self) -> dict[str, str]:
         return {name: bytes(s.saveState().toBase64().data()).decode() for name, s in self._splitters().items()}
 
