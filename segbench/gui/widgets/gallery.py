@@ -33,7 +33,15 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyleOptionViewItem, QWidget
 
 from segbench.gui.theme import current_theme, theme_signals
-from segbench.gui.widgets.gallery_cells import PAD, AnyIndex, CellDelegate, GalleryModel, ThumbnailCache, fit_side
+from segbench.gui.widgets.gallery_cells import (
+    PAD,
+    STRIP,
+    AnyIndex,
+    CellDelegate,
+    GalleryModel,
+    ThumbnailCache,
+    fit_side,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -139,7 +147,7 @@ class Gallery(QListView):
     def set_side(self, side: int) -> None:
         """Side of a thumbnail in logical pixels; what is in view stays in view."""
         self.side = min(max(side, SMALLEST), LARGEST)
-        self.setGridSize(QSize(self.side + 2 * PAD, self.side + 2 * PAD + self.fontMetrics().height()))
+        self.setGridSize(QSize(self.side + 2 * PAD, self.side + 2 * PAD + STRIP + self.fontMetrics().height()))
         self.updateGeometries()
         if self.currentIndex().isValid():
             self.scrollTo(self.currentIndex())

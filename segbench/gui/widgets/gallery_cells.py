@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 CACHE_BYTES = 96 * 2**20
 PAD = 8
-DOT = 8
+STRIP = 6  # height of the class colours below a picture, their gap included
+PIECE = 14  # widest piece of it
 
 AnyIndex = QModelIndex | QPersistentModelIndex
 
@@ -126,22 +127,30 @@ class CellDelegate(QStyledItemDelegate):
             painter.drawPixmap(target, pixmap)
         else:
             painter.fillRect(picture, theme.background)
-        caption = QRect(picture.x(), picture.bottom() + 2, picture.width(), cell.bottom() - picture.bottom() - 3)
-        classes = gallery.classes_of(sample)
-        dots = min(len(classes), max(0, (caption.width() - 24) // DOT))
+        self._paint_strip(painter, picture, gallery.classes_of(sample))
+        top = picture.bottom() + STRIP + 3
+        caption = QRect(picture.x(), top, picture.width(), cell.bottom() - top)
         painter.setPen(theme.text if selected else theme.muted)
-        room = caption.width() - (dots * DOT + 4 if dots else 0)
-        name = option.fontMetrics.elidedText(gallery.model().name_of(sample), Qt.TextElideMode.ElideLeft, room)
+        name = option.fontMetrics.elidedText(
+            gallery.model().name_of(sample), Qt.TextElideMode.ElideLeft, caption.width()
+        )
         painter.drawText(caption, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), name)
-        for at, k in enumerate(classes[:dots]):
-            x = caption.right() - (dots - at) * DOT + 2
-            color = gallery.colors[k] if k < len(gallery.colors) else (128, 128, 128)
-            painter.fillRect(QRect(x, caption.center().y() - 2, DOT - 2, DOT - 2), QColor(*color))
         if sample in gallery.pinned:
             _paint_pin(painter, picture.topRight() - QPoint(15, -3))
         if selected:
             painter.setPen(QPen(theme.accent, 2))
             painter.drawRect(cell.adjusted(1, 1, -1, -1))
+
+    def _paint_strip(self, painter: QPainter, picture: QRect, classes: Sequence[int]) -> None:
+        """A piece a class that is there, below the picture; narrower pieces where there are many."""
+        colors = self._gallery.colors
+        pitch = min(PIECE, picture.width() / max(1, len(classes)))
+        for at, k in enumerate(classes):
+            color = colors[k] if k < len(colors) else (128, 128, 128)
+            left, right = round(at * pitch), round((at + 1) * pitch) - 1
+            painter.fillRect(
+                QRect(picture.x() + left, picture.bottom() + 3, max(1, right - left), STRIP - 1), QColor(*color)
+            )
 
 
 def _weigh(pixmap: QPixmap) -> int:

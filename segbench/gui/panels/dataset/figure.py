@@ -130,6 +130,11 @@ class Figure(QWidget):
     def set_style(self, style: Literal["fill", "contour"]) -> None:
         self.over_canvas.set_style(style)
 
+    def set_raw(self, raw: bool) -> None:
+        """The bare image while True."""
+        for canvas in self.canvases:
+            canvas.set_raw(raw)
+
     def set_note(self, text: str) -> None:
         """What the line below says while no pixel is under the cursor."""
         self._note = text

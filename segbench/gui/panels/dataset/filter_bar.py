@@ -64,6 +64,9 @@ class FilterBar(QWidget):
         self.sort.setObjectName("sort")
         self.sort.setAccessibleName("Order")
         self.sort.setToolTip("The order of the gallery. Covered: the share of pixels that belong to a class.")
+        for box in (self.split, self.sort):
+            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            box.setMinimumContentsLength(8)
         for sort in SORTS:
             self.sort.addItem(SORT_TITLES[sort], sort)
         self.fewest, self.most = QSpinBox(), QSpinBox()
@@ -77,7 +80,7 @@ class FilterBar(QWidget):
             spin.setAccessibleName(f"{name} objects in a sample")
             spin.setToolTip(f"{name} objects in a sample, of all classes together")
             spin.setKeyboardTracking(False)
-            spin.setFixedWidth(spin.fontMetrics().horizontalAdvance("0000") + 36)
+            spin.setFixedWidth(spin.fontMetrics().horizontalAdvance("000") + 34)
             spin.valueChanged.connect(self._tell)
         self.pinned = build_tool("Pinned", "pinned_only", "Show only the samples pinned for training", checkable=True)
         self.pinned.toggled.connect(self._tell)

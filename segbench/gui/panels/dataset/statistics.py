@@ -47,7 +47,7 @@ class _Number(QTableWidgetItem):
     def __init__(self, value: float, text: str) -> None:
         super().__init__(text)
         self.value = value
-        self.setTextAlignment(int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter))
+        self.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 
     def __lt__(self, other: QTableWidgetItem) -> bool:
         return self.value < other.value if isinstance(other, _Number) else super().__lt__(other)
@@ -132,7 +132,7 @@ class StatisticsView(QWidget):
             item.setToolTip(tip)
             number = 0 < column < len(COLUMNS) - 1
             side = Qt.AlignmentFlag.AlignRight if number else Qt.AlignmentFlag.AlignLeft
-            item.setTextAlignment(int(side | Qt.AlignmentFlag.AlignVCenter))
+            item.setTextAlignment(side | Qt.AlignmentFlag.AlignVCenter)
             table.setHorizontalHeaderItem(column, item)
         table.verticalHeader().hide()
         table.verticalHeader().setDefaultSectionSize(26)

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QSpinBox, QToolButton, QWidget
+from PySide6.QtWidgets import QSizePolicy, QSpinBox, QToolBar, QWidget
 
 from segbench.gui.panels.dataset.presenter import Place
 from segbench.gui.widgets.parts import build_label
 
 
-class Toolbar(QWidget):
-    """Buttons are the panel's own actions; `index_entered` carries the sample the user typed."""
+class Toolbar(QToolBar):
+    """Buttons are the panel's own actions; what does not fit goes behind an arrow at the end. `index_entered` carries the
+    sample the user typed."""
 
     index_entered = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__("Viewer", parent)
         self.setObjectName("viewer_toolbar")
-        self._row = QHBoxLayout(self)
-        self._row.setContentsMargins(0, 0, 0, 0)
-        self._row.setSpacing(4)
+        self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
+        self.setMovable(False)
+        self.setStyleSheet("QToolBar { border: none; background: transparent; spacing: 3px; padding: 0px; }")
         self.number = QSpinBox()
         self.number.setObjectName("sample_number")
         self.number.setAccessibleName("Index of the sample")
@@ -32,33 +33,27 @@ class Toolbar(QWidget):
         self.number.valueChanged.connect(self.index_entered)
         self.place = build_label("", "place", "muted")
 
-    def add_button(self, action: QAction, text: str) -> QToolButton:
-        """A button for an action, with a shorter text; its tooltip ends with the shortcut."""
+    def add_button(self, action: QAction, text: str) -> QAction:
+        """A button for an action, with a shorter text; its tooltip ends with the shortcut. The result shows and hides it."""
         action.setIconText(text)
-        button = QToolButton()
-        button.setDefaultAction(action)
-        button.setObjectName(f"{action.objectName()}_button")
-        button.setAutoRaise(True)
-        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         keys = " or ".join(keys.toString(keys.SequenceFormat.NativeText) for keys in action.shortcuts())
-        button.setToolTip(action.statusTip() + (f" ({keys})" if keys else ""))
+        action.setToolTip(action.statusTip() + (f" ({keys})" if keys else ""))
+        self.addAction(action)
+        button = self.widgetForAction(action)
+        button.setObjectName(f"{action.objectName()}_button")
         button.setAccessibleName(action.text())
-        self._row.addWidget(button)
-        return button
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        return action
 
     def add_place(self) -> None:
         """The number of the sample and how many there are."""
-        self._row.addWidget(self.number)
-        self._row.addWidget(self.place)
+        self.addWidget(self.number)
+        self.addWidget(self.place)
 
     def add_gap(self) -> None:
-        self._row.addStretch(1)
-
-    def add_line(self) -> None:
-        line = QFrame()
-        line.setFrameShape(QFrame.Shape.VLine)
-        line.setFrameShadow(QFrame.Shadow.Sunken)
-        self._row.addWidget(line)
+        gap = QWidget()
+        gap.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self.addWidget(gap)
 
     def set_place(self, place: Place) -> None:
         """Shows where one stands, without telling of it."""
@@ -66,11 +61,11 @@ class Toolbar(QWidget):
             self.number.setRange(0, max(0, place.total - 1))
             self.number.setValue(place.index)
         if place.shown == place.total:
-            self.place.setText(f"of {place.total:,}")
+            self.place.setText(f" of {place.total:,}")
         elif place.row < 0:
-            self.place.setText("not listed")
+            self.place.setText(" not listed")
         else:
-            self.place.setText(f"({place.row + 1:,} of {place.shown:,} listed)")
+            self.place.setText(f" ({place.row + 1:,} of {place.shown:,} listed)")
         tip = f"Indices run from 0 to {max(0, place.total - 1):,} over all splits."
         if place.row < 0:
             tip += " The filter leaves this sample out; Next goes on in the list."

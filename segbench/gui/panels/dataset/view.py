@@ -7,8 +7,18 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, Qt
-from PySide6.QtGui import QAction, QGuiApplication, QKeySequence, QShortcut
-from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtGui import QAction, QGuiApplication, QKeyEvent, QKeySequence, QShortcut, QShowEvent
+from PySide6.QtWidgets import (
+    QApplication,
+    QHBoxLayout,
+    QLineEdit,
+    QSpinBox,
+    QSplitter,
+    QStackedWidget,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from segbench.gui.panels.dataset.figure import Figure, Mode
 from segbench.gui.panels.dataset.filter_bar import FilterBar
@@ -143,13 +153,13 @@ class DatasetView(QWidget):
         bar.add_gap()
         for name in ("mode_side", "mode_overlay"):
             bar.add_button(by_name[name], by_name[name].text())
-        bar.add_line()
-        self._boxes_button = bar.add_button(self.boxes_action, "Boxes")
-        self._grey_button = bar.add_button(self.grey_action, "Grey")
+        bar.addSeparator()
+        bar.add_button(self.boxes_action, "Boxes")
+        bar.add_button(self.grey_action, "Grey")
         bar.add_button(self.link_action, "Linked")
         bar.add_button(by_name["fit"], "Fit")
         bar.add_button(by_name["actual"], "1:1")
-        bar.add_line()
+        bar.addSeparator()
         bar.add_button(self.pin_action, "Pin")
         bar.add_button(by_name["predict"], "Predict")
         self.thumbnail_size = OwnArrowsSlider(Qt.Orientation.Horizontal)
@@ -171,6 +181,7 @@ class DatasetView(QWidget):
         column.addLayout(foot)
         self.tabs = QTabWidget()
         self.tabs.setObjectName("dataset_tabs")
+        self.tabs.setDocumentMode(True)
         self.tabs.addTab(self.classes, "Classes")
         self.tabs.addTab(self.statistics, "Statistics")
         upper = QWidget()
@@ -227,6 +238,23 @@ class DatasetView(QWidget):
         self.statistics.stop_requested.connect(ask.stop_scan)
         self.statistics.class_requested.connect(lambda k: ask.set_filter(Filter(classes=frozenset((k,)))))
 
+    # Qt -----------------------------------------------------------------------------------------------------------------
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.gallery.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Shift shows the bare images wherever the focus is, except while typing."""
+        if event.key() == Qt.Key.Key_Shift and not isinstance(QApplication.focusWidget(), (QLineEdit, QSpinBox)):
+            self.figure.set_raw(True)
+        super().keyPressEvent(event)
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Shift:
+            self.figure.set_raw(False)
+        super().keyReleaseEvent(event)
+
     # What the window asks -----------------------------------------------------------------------------------------------
 
     def actions_list(self) -> list[QAction]:
@@ -266,8 +294,8 @@ class DatasetView(QWidget):
             action.setEnabled(True)
         for action in (self.side_action, self.overlay_action, self.grey_action, self.scan_action, self.boxes_action):
             action.setEnabled(masks)
-        self._boxes_button.setVisible(boxes)
-        self._grey_button.setVisible(boxes)
+        self.boxes_action.setVisible(boxes)
+        self.grey_action.setVisible(boxes)
         self.filter_bar.set_dataset(info)
         colors = info.classes.colors if info.classes else ()
         self.gallery.set_indices(())
@@ -279,6 +307,9 @@ class DatasetView(QWidget):
         self.classes.set_overlay(self.figure.overlay)
         self.tabs.setTabVisible(0, masks)
         self.below.setVisible(masks)
+        focus = QApplication.focusWidget()
+        if self.isVisible() and (focus is None or self.isAncestorOf(focus)):
+            self.gallery.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def show_list(self, indices: Sequence[int], keep_place: bool) -> None:
         self.gallery.set_indices(indices, keep_place)
@@ -330,6 +361,8 @@ class DatasetView(QWidget):
         self.figure.set_mode(mode)
         self.side_action.setChecked(mode == "side")
         self.overlay_action.setChecked(mode == "overlay")
+        self.grey_action.setEnabled(mode == "side")
+        self.link_action.setEnabled(mode == "side")
         self.classes.set_overlay(self.figure.overlay)
 
     def _set_color(self, k: int, color: tuple[int, int, int]) -> None:
