@@ -60,7 +60,7 @@ def prepare(extras: Iterable[str], *, also: Sequence[str] = ()) -> Path:
         _install("-e", f"{ROOT}[{','.join(wanted)}]")
     tried = list(done["also"]) if done and not fresh else []
     for name in missing:
-        say(f"Installing {name} without its dependencies (its absence only skips what compares with it)")
+        say(f"Installing {name} without its dependencies (its absence only skips tests that compare with it)")
         if not _install("--no-deps", name, required=False):
             say(f"{name} could not be had; going on without it")
             continue

@@ -16,7 +16,7 @@ import environment
 def main(arguments: list[str]) -> int:
     quick = "--quick" in arguments
     arguments = [argument for argument in arguments if argument != "--quick"]
-    python = environment.prepare(["gui", "test"], also=["dlstudio"])
+    python = environment.prepare(["gui", "test"], also=["dlstudio", "pycocotools"])
     environment.install_libraries()
     settings = os.environ.copy()
     settings.setdefault("QT_QPA_PLATFORM", "offscreen")
