@@ -16,8 +16,10 @@ from torch import Tensor
 
 from segbench.config import DataConfig, LossConfig, MUnetConfig, TrainConfig
 from segbench.errors import SegbenchError
+from segbench.formats.classes import build_plane_table
 from segbench.formats.files import write_atomically
-from segbench.records import CheckpointInfo, ClassInfo, ClassTable, Scores
+from segbench.formats.purdue import PURDUE_CLASSES
+from segbench.records import CheckpointInfo, ClassTable, Scores
 
 FORMAT = 1
 SUFFIX = ".safetensors"
@@ -159,8 +161,6 @@ def _hash_tensors(tensors: dict[str, Tensor]) -> str:
 
 # The block attributes of DLStudio 2.5.8 and of the lecture's slides 65-66, and ours
 _RENAMED = {"convo1": "conv1", "convo2": "conv2", "convoT1": "convT1", "convoT2": "convT2"}
-_LECTURE_CLASSES = ("rectangle", "triangle", "disk", "oval", "star")
-_LECTURE_COLORS = ((230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (204, 121, 167))
 
 
 def read_foreign(path: Path) -> tuple[Header, dict[str, Tensor]]:
@@ -194,13 +194,11 @@ def read_foreign(path: Path) -> tuple[Header, dict[str, Tensor]]:
         loss=LossConfig(target="values", name="mse"),
         data=DataConfig(scaling="raw"),
     )
-    named = count == len(_LECTURE_CLASSES)
-    classes = tuple(
-        ClassInfo(_LECTURE_CLASSES[k] if named else f"class {k}", _LECTURE_COLORS[k % 5], 50 * (k + 1) if named else 0)
-        for k in range(count)
-    )
+    classes = PURDUE_CLASSES
+    if count != len(classes):
+        classes = build_plane_table([f"class {k}" for k in range(count)])
     parameters = sum(t.numel() for n, t in tensors.items() if "running_" not in n and "num_batches" not in n)
-    return Header(config=config, classes=ClassTable(classes, exclusive=False), parameters=parameters), tensors
+    return Header(config=config, classes=classes, parameters=parameters), tensors
 
 
 def _rename(name: str) -> str:

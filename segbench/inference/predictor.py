@@ -17,8 +17,8 @@ from segbench.data.dataset import open_images
 from segbench.devices import choose_device, describe_device
 from segbench.errors import OutOfMemory, SegbenchError
 from segbench.events import SamplePredicted
-from segbench.formats.checkpoints import Scaling, find_checkpoint, read_checkpoint, read_checkpoint_info
-from segbench.networks import build_network
+from segbench.formats.checkpoints import Scaling
+from segbench.networks.loading import load_checkpoint
 from segbench.records import CheckpointInfo, Prediction, Reading, Sample
 from segbench.targets import build_target
 
@@ -195,17 +195,8 @@ def load_predictor(path: Path, device: str = "auto", batch_statistics: bool = Fa
     device: "auto", "cpu", "cuda" or "mps". Raises SegbenchError if there is no checkpoint there or the device is missing.
     """
     chosen = choose_device(device)
-    file = find_checkpoint(Path(path))
-    header, weights = read_checkpoint(file)
-    network = build_network(header.config.network, len(header.classes))
-    try:
-        network.load_state_dict(weights)
-    except RuntimeError as error:
-        raise SegbenchError(
-            f"The weights in {file} do not fit the network that its header names.",
-            "It was changed, or written by another version of segbench; use another checkpoint.",
-        ) from error
-    return Predictor(read_checkpoint_info(file), network, header.scaling, chosen, batch_statistics)
+    info, network, scaling = load_checkpoint(Path(path))
+    return Predictor(info, network, scaling, chosen, batch_statistics)
 
 
 def predict(

@@ -27,7 +27,7 @@ def test_that_a_dlstudio_checkpoint_gives_the_same_outputs(tmp_path: Path, depth
     if names == "data parallel":
         weights = {f"module.{k}": v for k, v in weights.items()}
     torch.save(weights, tmp_path / "saved_model.pt")
-    ours = load_checkpoint(tmp_path / "saved_model.pt", torch.device("cpu"))
+    ours = load_checkpoint(tmp_path / "saved_model.pt")
     with torch.inference_mode():
         expected, got = theirs(images.clone()), ours.network(images)
     assert (expected - got).abs().max() < 1e-5 * max(1, expected.abs().max())
