@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from PySide6.QtCore import QTimer, QUrl
 from PySide6.QtGui import QDesktopServices
@@ -15,7 +15,6 @@ from PySide6.QtGui import QDesktopServices
 from segbench.errors import SegbenchError
 from segbench.events import (
     CheckpointOpened,
-    CheckpointSaved,
     DatasetOpened,
     Event,
     JobCancelled,
@@ -25,6 +24,7 @@ from segbench.events import (
     JobStarted,
     SamplePredicted,
     SampleSelected,
+    TrainingStarted,
 )
 from segbench.gui.widgets.coach import Coach
 
@@ -59,7 +59,7 @@ class Tour:
         self._desk = desk
         self._place = -1
         self._seen = 0
-        self._best = ""
+        self._run = ""
         self._manifest = ""
         self._predicts = False
         self.coach = Coach()
@@ -116,7 +116,7 @@ class Tour:
     def begin(self) -> None:
         """From the first step; from the second if a dataset with classes is open already."""
         dataset = self._desk.session.dataset
-        self._best = self._manifest = ""
+        self._run = self._manifest = ""
         self.coach.show()
         self.go_to(1 if dataset is not None and dataset.info.classes is not None else 0)
 
@@ -152,8 +152,8 @@ class Tour:
         """Remembers what later steps need, and goes on when the present step has happened."""
         for event in events:
             inner = getattr(event, "event", None)
-            if isinstance(inner, CheckpointSaved) and (inner.kind == "best" or not self._best):
-                self._best = inner.path
+            if isinstance(inner, TrainingStarted):
+                self._run = inner.run
             if isinstance(event, JobDone) and event.kind == "export":
                 self._manifest = str(event.result or "")
             if not 0 <= self._place < len(self._steps):
@@ -233,11 +233,21 @@ class Tour:
             self.go_to(self._place + 1)
 
     def _predict(self) -> None:
-        if not self._best:
+        from segbench.formats.runs import open_run
+
+        if not self._run:
             raise SegbenchError(
                 "There is no trained network yet.", "Train one, or choose a checkpoint on the Prediction page."
             )
-        self._desk.session.open_checkpoint(self._best)
+        run = open_run(Path(self._run))
+        kinds: tuple[Literal["best", "last"], ...] = ("best", "last")  # stopped in its first epoch, a run has no best
+        there = [path for kind in kinds if (path := run.checkpoint(kind)).exists()]
+        if not there:
+            raise SegbenchError("That run has kept no checkpoint.", "Train again, a little longer.")
+        dataset = self._desk.session.dataset
+        if dataset is not None and "test" in dataset.splits:
+            self._desk.presenters["prediction"].choose_split("test")
+        self._desk.session.open_checkpoint(there[0])
 
     def _export(self) -> None:
         """Opens the dialog, chooses the whole split, and presses Export as soon as the preview stands."""
