@@ -12,6 +12,7 @@ import importlib.util
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -62,6 +63,7 @@ def read_arguments() -> argparse.Namespace:
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="what to measure")
     parser.add_argument("--short", action="store_true", help="fewer repetitions, a 60 s timer: to see whether it works")
+    parser.add_argument("--threads", type=int, default=0, help="step: threads of both sides (all cores)")
     parser.add_argument("--seconds", type=float, help="how long gui-timer listens (600; 60 with --short)")
     parser.add_argument(
         "--explain", action="store_true", help="start, gui-timer: print what the window did when it was late"
@@ -171,7 +173,13 @@ def measure_here(given: argparse.Namespace) -> int:
     return 0
 
 
+def end_in_order(*_: object) -> None:
+    """So that temporary folders and private displays go, too, when the process is told to end."""
+    raise KeyboardInterrupt
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, end_in_order)
     try:
         sys.exit(main())
     except KeyboardInterrupt:

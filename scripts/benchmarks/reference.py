@@ -38,7 +38,10 @@ def measure_step(options: Namespace, folder: Path) -> list[Row]:
     for _ in write_shapes(folder / "shapes", IMAGES, 4, seed=0):
         pass
     dataset = _finish(open_dataset(folder / "shapes"))
-    config = override(find_preset("lecture").config, ["epochs=1", "validation_images=4", f"threads={count_cores()}"])
+    config = override(
+        find_preset("lecture").config,
+        ["epochs=1", "validation_images=4", f"threads={options.threads or count_cores()}"],
+    )
     try:
         os.chdir(folder)  # DLStudio writes beside itself
         with contextlib.redirect_stdout(io.StringIO()):
