@@ -278,7 +278,7 @@ def test_that_every_action_has_a_tip_and_every_control_a_name(ready) -> None:
 
 def test_that_the_panel_fits_a_small_laptop(ready) -> None:
     hint = ready.view.minimumSizeHint()
-    assert hint.width() <= 1270
+    assert hint.width() <= 1180
     assert hint.height() <= 640
 
 

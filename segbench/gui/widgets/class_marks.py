@@ -84,11 +84,11 @@ class SegmentButton(QToolButton):
     def _dress(self) -> None:
         theme = current_theme()
         self.setStyleSheet(
-            f"QToolButton {{ padding: 3px 9px; border: 1px solid {theme.border.name()}; background: {theme.raised.name()}; }}"
+            f"QToolButton {{ padding: 3px 5px; border: 1px solid {theme.border.name()}; background: {theme.raised.name()}; }}"
             f"QToolButton:hover {{ border-color: {theme.muted.name()}; }}"
             f"QToolButton:checked {{ color: {theme.on_accent.name()}; background: {theme.accent.name()};"
             f" border-color: {theme.accent.name()}; }}"
-            f"QToolButton:focus {{ border: 2px solid {theme.text.name()}; padding: 2px 8px; }}"
+            f"QToolButton:focus {{ border: 2px solid {theme.text.name()}; padding: 2px 4px; }}"
             f"QToolButton:disabled {{ color: {theme.muted.name()}; }}"
         )
 

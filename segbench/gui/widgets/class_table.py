@@ -51,6 +51,12 @@ class _Rows(QWidget):
         super().__init__()
         self._table = table
 
+    def event(self, event: QEvent) -> bool:
+        done = super().event(event)
+        if event.type() == QEvent.Type.LayoutRequest:
+            self._table.find_width()
+        return done
+
     def paintEvent(self, event: QEvent) -> None:
         if (band := self._table.band()) is not None:
             theme, painter = current_theme(), QPainter(self)
@@ -165,7 +171,6 @@ class ClassTableWidget(QWidget):
         for k, one in enumerate(classes.classes if classes else ()):
             self._rows.append(self._build_row(k, one.name, QColor(*one.color), scale))
         self._grid.setRowStretch(len(self._rows) + 1, 1)
-        self._find_width()
         self._grid_holder.update()
 
     def set_windows(self, windows: Sequence[tuple[float, float]]) -> None:
@@ -175,12 +180,10 @@ class ClassTableWidget(QWidget):
             row.slider.set_two_ended(self._two_ended)
             row.high.setVisible(self._two_ended and self._thresholds)
             self._show_window(row, low, high)
-        self._find_width()
 
-    def _find_width(self) -> None:
+    def find_width(self) -> None:
         """Columns are never cut: the scroll area is as wide as its rows need, and a scroll bar."""
         bar = self._scroll.verticalScrollBar().sizeHint().width()
-        self._grid.invalidate()
         self._scroll.setMinimumWidth(self._grid.minimumSize().width() + bar)
 
     def set_values(self, values: Sequence[tuple[float | None, int | None]]) -> None:
@@ -238,6 +241,11 @@ class ClassTableWidget(QWidget):
 
     def windows(self) -> list[tuple[float, float]]:
         return [row.slider.span for row in self._rows]
+
+    @property
+    def opacity(self) -> float:
+        """Of the overlay, 0..1."""
+        return self._opacity.value() / 100
 
     def __len__(self) -> int:
         return len(self._rows)

@@ -23,13 +23,7 @@ DIFFERENCE_WORDS = tuple(word for word, _ in CONFUSION_LEGEND)
 def paint_difference(live: LiveReading, shown: Sequence[int]) -> NDArray[np.uint8]:
     """uint8 (H, W): FOUND, TOO_MUCH, MISSED, SWAPPED (one class was said, another is there) or NOTHING, over the classes `shown`;
     IGNORE where the truth is not known. Labels, not paint: a viewer shows them at any opacity and any zoom."""
-    found = np.zeros(live.sample.size, bool)
-    too_much, missed = found.copy(), found.copy()
-    for k in shown:
-        said, there = live.planes[k], live.truth(k)
-        found |= said & there
-        too_much |= said & ~there
-        missed |= there & ~said
+    found, too_much, missed = (_compare_labels if live.exclusive else _compare_planes)(live, shown)
     painted = np.full(live.sample.size, NOTHING, np.uint8)
     painted[found] = FOUND
     painted[too_much] = TOO_MUCH
@@ -38,6 +32,29 @@ def paint_difference(live: LiveReading, shown: Sequence[int]) -> NDArray[np.uint
     if live.known is not None:
         painted[~live.known] = IGNORE
     return painted
+
+
+def _compare_planes(live: LiveReading, shown: Sequence[int]) -> tuple[NDArray[np.bool_], ...]:
+    found = np.zeros(live.sample.size, bool)
+    too_much, missed = found.copy(), found.copy()
+    for k in shown:
+        said, there = live.planes[k], live.truth(k)
+        found |= said & there
+        too_much |= said & ~there
+        missed |= there & ~said
+    return found, too_much, missed
+
+
+def _compare_labels(live: LiveReading, shown: Sequence[int]) -> tuple[NDArray[np.bool_], ...]:
+    """The same for one class a pixel on both sides: three look-ups instead of five passes a class."""
+    predicted, _ = live.painted_labels()
+    truth = live.sample.masks
+    assert truth is not None
+    counts = np.zeros(256, bool)
+    counts[list(shown)] = True
+    same = predicted == truth
+    said, there = counts[predicted], counts[truth]
+    return said & same, said & ~same, there & ~same
 
 
 def fade(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

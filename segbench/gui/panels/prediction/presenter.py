@@ -54,7 +54,7 @@ class PredictionView(Protocol):
     def show_windows(self, reading: Reading, preset: str) -> None: ...
     def show_sample(self, sample: Sample | None, comparable: bool) -> None: ...
     def show_reading(self, live: LiveReading | None) -> None: ...
-    def show_lecture(self, readings: Sequence[LiveReading]) -> None: ...
+    def show_lecture(self, picture: Any) -> None: ...
     def show_busy(self, busy: bool) -> None: ...
     def show_scoring(self, done: int, total: int) -> None: ...
     def show_scored(self, scored: ScoredSplit | None, stale: bool) -> None: ...
@@ -82,6 +82,7 @@ class PredictionPresenter:
         self._predicting: Job | None = None
         self._asked: frozenset[int] = frozenset()  # samples that job will bring
         self._scoring: Job | None = None
+        self._composing: Job | None = None
         self._batch_statistics = False
         self._sample: Sample | None = None
         self._readings: OrderedDict[int, LiveReading] = OrderedDict()
@@ -307,6 +308,15 @@ class PredictionPresenter:
         request = ExportRequested(self.index, tuple(selected), reading, colors, self.source, self._batch_statistics)
         self._session.publish([request])
 
+    @property
+    def opacity(self) -> float:
+        """The overlay's, as it was left the last time."""
+        return self._session.settings.opacity
+
+    def remember_opacity(self, opacity: float) -> None:
+        if opacity != self._session.settings.opacity:
+            self._session.change_settings(opacity=opacity)
+
     def save_file(self, path: str, data: bytes) -> None:
         """Writes a picture the view has drawn."""
         self._jobs.start("save picture", workshop.save_file(path, data), title="Saving the picture", lane="io")
@@ -366,6 +376,9 @@ class PredictionPresenter:
             self.view.show_busy(False)
             self._show_reading()
             self._ask_ahead()
+        elif self._is(self._composing, job):
+            self._composing = None
+            self.view.show_lecture(result)
         elif self._is(self._scoring, job):
             self._scoring = None
             if self.scored is not None:
@@ -584,12 +597,14 @@ class PredictionPresenter:
         self._show_lecture()
 
     def _show_lecture(self) -> None:
-        if self.mode != "lecture" or self.reading is None:
-            return
+        """Composed off the GUI thread: with large images it takes a second."""
         readings = [self._readings[i] for i in self._wanted() if i in self._readings]
-        for live in readings:
-            live.set_reading(self.reading)
-        self.view.show_lecture(readings)
+        if self.mode != "lecture" or self.reading is None or not readings:
+            return
+        work = workshop.compose_display(readings, self.reading)
+        self._composing = self._jobs.start(
+            "lecture display", work, title="Drawing the lecture's display", lane="io", urgent=True, newest_wins=True
+        )
 
     def _show_colors(self) -> None:
         if self.checkpoint is not None:

@@ -94,12 +94,18 @@ class LiveReading:
         """bool (H, W), or None where every pixel counts."""
         return self._known
 
+    @property
+    def exclusive(self) -> bool:
+        """Truth and reading both have one class a pixel."""
+        masks = self.sample.masks
+        return self.reading.rule == "argmax" and masks is not None and masks.ndim == 2 and len(self.classes) < IGNORE
+
     def painted_labels(self) -> tuple[NDArray[np.uint8], int]:
         """uint8 (H, W) for a reading by argmax: the class, or (second value) the number that stands for no class: the best score
         is outside its window."""
         nothing = len(self.classes)
         labels = np.full(self._best.shape, nothing, np.uint8)
-        inside = self.planes.any(axis=0)
+        inside = np.take_along_axis(self.planes, self._best[None].astype(np.intp), axis=0)[0]
         labels[inside] = self._best[inside]
         return labels, nothing
 

@@ -6,14 +6,18 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtGui import QColor, QResizeEvent
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QStackedLayout, QVBoxLayout, QWidget
 
 from segbench.gui.panels.prediction.legend import DifferenceLegend, ScoreLegend
+from segbench.gui.theme import mark
 from segbench.gui.widgets.image_canvas import ImageCanvas, link_cameras
 from segbench.records import ClassTable
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from segbench.gui.panels.prediction.reading import LiveReading
     from segbench.records import Sample
 
@@ -45,9 +49,10 @@ class Stage(QWidget):
         self._score_class = 0
         self._flipped = False
         self._comparable = False
+        self._shown_in: dict[str, object] = {"difference": None, "scores": None}  # what their pictures were made from
         self._opacity, self._overlay = 0.55, True
         self.canvases = {
-            name: ImageCanvas() for name in ("image", "truth", "prediction", "difference", "scores", "lecture")
+            name: ImageCanvas(self) for name in ("image", "truth", "prediction", "difference", "scores", "lecture")
         }
         for name, canvas in self.canvases.items():
             canvas.setObjectName(f"canvas_{name}")
@@ -56,14 +61,16 @@ class Stage(QWidget):
         self.canvases["difference"].set_empty_text("Nothing to compare with")
         self.canvases["lecture"].set_empty_text("Predicting…")
         self.link = link_cameras([c for name, c in self.canvases.items() if name != "lecture"])
-        row = QHBoxLayout()
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(8)
-        for canvas in self.canvases.values():
-            row.addWidget(canvas, 1)
+        self._grid = QGridLayout()
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setSpacing(8)
+        self._arranged: tuple[object, ...] = ()
         self.difference_legend, self.score_legend = DifferenceLegend(), ScoreLegend()
         self.readout = QLabel(objectName="readout", textFormat=Qt.TextFormat.PlainText)
         self.readout.setMinimumWidth(10)
+        self.busy = QLabel("Predicting…", objectName="busy")
+        mark(self.busy, "muted")
+        self.busy.hide()
         self._legends = QWidget()
         self._legend_stack = QStackedLayout(self._legends)
         self._legend_stack.addWidget(self.difference_legend)
@@ -71,9 +78,12 @@ class Stage(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
-        column.addLayout(row, 1)
+        column.addLayout(self._grid, 1)
         column.addWidget(self._legends)
-        column.addWidget(self.readout)
+        line = QHBoxLayout()
+        line.addWidget(self.readout, 1)
+        line.addWidget(self.busy)
+        column.addLayout(line)
         self.set_mode("side")
 
     # What is shown ----------------------------------------------------------------------------------------------------------
@@ -84,11 +94,42 @@ class Stage(QWidget):
         for name, canvas in self.canvases.items():
             wanted = name in LAYOUTS[mode] and (has_truth or name not in WITHOUT_TRUTH)
             canvas.setVisible(wanted)
+        self._arrange()
         self._legends.setVisible(mode in ("difference", "scores"))
         if mode in ("difference", "scores"):
             self._legend_stack.setCurrentIndex(0 if mode == "difference" else 1)
-        self.readout.setVisible(mode != "lecture")
+        if mode == "lecture":
+            self.readout.clear()
+        self._show_prediction()
         self._paint_mode()
+
+    def _arrange(self) -> None:
+        """As many columns as show the pictures largest: a row for upright or square ones, two rows for wide ones."""
+        shown = [c for name, c in self.canvases.items() if not c.isHidden()]
+        height, width = self._sample.size if self._sample is not None else (1, 1)
+
+        def scale(columns: int) -> float:
+            rows = -(-len(shown) // columns)
+            return min(self.width() / columns / width, (self.height() - 80) / rows / height)
+
+        # A row is what people expect; two rows have to be clearly better
+        columns = len(shown)
+        if self.mode != "lecture" and len(shown) > 1 and max(map(scale, range(1, columns))) > 1.1 * scale(columns):
+            columns = max(range(1, columns), key=scale)
+        if (columns, *shown) == self._arranged:
+            return
+        self._arranged = (columns, *shown)
+        for canvas in self.canvases.values():
+            self._grid.removeWidget(canvas)
+        for place, canvas in enumerate(shown):
+            self._grid.addWidget(canvas, place // columns, place % columns)
+        for line in range(3):
+            self._grid.setColumnStretch(line, int(line < columns))
+            self._grid.setRowStretch(line, int(line < -(-len(shown) // columns)))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._arrange()
 
     def set_classes(self, classes: ClassTable) -> None:
         if self._classes is None or classes.names != self._classes.names:
@@ -115,9 +156,10 @@ class Stage(QWidget):
         self.canvases["image"].set_image(image, f"Image {sample.name}" if sample is not None else "Image")
         self.canvases["truth"].set_image(image, "Truth")
         self.canvases["prediction"].set_planes(None)
-        self.canvases["prediction"].set_image(image, "Prediction")
+        self.canvases["prediction"].set_image(image, self.canvases["prediction"].title)
         self.canvases["difference"].set_image(None, "Difference")
         self.canvases["scores"].set_image(None)
+        self._shown_in = {"difference": None, "scores": None}
         self._live = None
         self._show_truth()
         self.set_mode(self.mode)
@@ -132,7 +174,8 @@ class Stage(QWidget):
         self.canvases["prediction"].set_class_visible(k, shown)
         if self._comparable:
             self.canvases["truth"].set_class_visible(k, shown)
-        self._paint_mode()
+        if self.mode == "difference":
+            self._paint_mode()
 
     def set_opacity(self, opacity: float) -> None:
         self._opacity = opacity
@@ -142,7 +185,7 @@ class Stage(QWidget):
         for name in ("truth", "prediction"):
             self.canvases[name].set_opacity(self._opacity if self._overlay else 0.0)
         # Its ground is grey already, so its colours need not let the image through
-        self.canvases["difference"].set_opacity(0.9 if self._overlay else 0.0)
+        self.canvases["difference"].set_opacity(0.75 if self._overlay else 0.0)
 
     def set_style(self, style: str) -> None:
         for name in ("truth", "prediction"):
@@ -162,19 +205,9 @@ class Stage(QWidget):
         self._flipped = not self._flipped and self._sample is not None and self._sample.masks is not None
         self._show_prediction()
 
-    def show_lecture(self, readings: Sequence[LiveReading]) -> None:
+    def show_lecture(self, picture: NDArray[np.uint8] | None) -> None:
         """Slides 84-86's display, a column a sample."""
-        from segbench.inference.figure import lecture_figure
-
-        canvas = self.canvases["lecture"]
-        if not readings:
-            canvas.set_image(None, "")
-            return
-        first = readings[0]
-        picture = lecture_figure(
-            [live.sample for live in readings], [live.prediction for live in readings], first.classes, first.reading
-        )
-        canvas.set_image(picture, "The lecture’s display: " + ", ".join(live.sample.name for live in readings))
+        self.canvases["lecture"].set_image(picture, "The lecture’s display")
 
     def set_linked(self, linked: bool) -> None:
         self.link.set_linked(linked)
@@ -195,7 +228,8 @@ class Stage(QWidget):
     def _show_prediction(self) -> None:
         canvas, live = self.canvases["prediction"], self._live
         image = self._sample.image if self._sample is not None else None
-        title = "Truth (T: prediction)" if self._flipped else "Prediction"
+        name = f" {self._sample.name}" if self._sample is not None and self.mode == "overlay" else ""
+        title = f"Truth{name} (T: prediction)" if self._flipped else f"Prediction{name}"
         if canvas.title != title:
             canvas.set_image(image, title)
         if self._flipped:
@@ -223,10 +257,13 @@ class Stage(QWidget):
         canvas = self.canvases["difference"]
         self.difference_legend.set_entries(pictures.DIFFERENCE_WORDS, pictures.DIFFERENCE_COLORS)
         if live is None or not live.comparable:
+            self._shown_in["difference"] = None
             canvas.set_image(None, "Difference")
             return
         shown = [k for k in range(len(live.classes)) if k not in self._hidden]
-        canvas.set_image(pictures.fade(live.sample.image), "Difference")
+        if self._shown_in["difference"] is not live.sample:
+            self._shown_in["difference"] = live.sample
+            canvas.set_image(pictures.fade(live.sample.image), "Difference")
         canvas.set_labels(pictures.paint_difference(live, shown), pictures.DIFFERENCE_COLORS)
 
     def _paint_scores(self, live: LiveReading | None) -> None:
@@ -235,14 +272,17 @@ class Stage(QWidget):
 
         canvas, k = self.canvases["scores"], self._score_class
         if live is None or k >= len(live.classes):
+            self._shown_in["scores"] = None
             canvas.set_image(None, "Scores")
             return
         scale = live.prediction.scale
         top = score_top(live.classes, k, scale)
-        canvas.set_image(map_scores(live.score_map(k), scale, top), f"Scores of {live.classes.names[k]}")
+        if self._shown_in["scores"] != (live, k):  # thresholds move the outline, not the picture
+            self._shown_in["scores"] = (live, k)
+            canvas.set_image(map_scores(live.score_map(k), scale, top), f"Scores of {live.classes.names[k]}")
+            canvas.set_style("contour")
+            canvas.set_opacity(1.0)
         canvas.set_planes(live.planes[k : k + 1], ((255, 255, 255),))
-        canvas.set_style("contour")
-        canvas.set_opacity(1.0)
         self.score_legend.set_colors([QColor(*map(int, rgb)) for rgb in score_table()[::15]])
         self.score_legend.set_scale((0.0, top), live.reading.windows[k])
 

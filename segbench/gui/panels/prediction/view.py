@@ -26,7 +26,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QSizePolicy,
     QSpinBox,
     QSplitter,
     QStackedWidget,
@@ -64,6 +63,7 @@ PRESETS = (
     ("half", "Half", "Half the class's value, or probability 0.5"),
     ("lecture", "The lecture’s windows", "25–85, 65–135, 115–185, 165–230, over 210: an output above its window is background"),
 )  # fmt: skip
+LIST_CLOSED = 56  # pixels: button and summary alone
 SPLIT_WORDS = {"files": "Dropped images", "train": "Train", "val": "Validation", "test": "Test"}
 
 
@@ -89,6 +89,8 @@ class PredictionView(QWidget):
         self._build_body()
         self._build_actions()
         self._connect()
+        self.table.set_opacity(presenter.opacity)
+        self.stage.set_opacity(presenter.opacity)
 
     def set_undo_stack(self, stack: QUndoStack) -> None:
         self._undo = stack
@@ -99,7 +101,7 @@ class PredictionView(QWidget):
         self.checkpoint = QComboBox(objectName="checkpoint")
         self.checkpoint.setAccessibleName("Checkpoint")
         self.checkpoint.setToolTip("The trained network that predicts: the best or the last checkpoint of a run")
-        self.checkpoint.setMinimumWidth(380)
+        self.checkpoint.setMinimumWidth(220)
         self.checkpoint.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.checkpoint.setPlaceholderText("Choose a checkpoint")
         self.browse = QPushButton("Browse…", objectName="browse_checkpoint")
@@ -118,9 +120,9 @@ class PredictionView(QWidget):
         self.save_picture.setToolTip("Save what is shown here as a PNG (Ctrl+Shift+S)")
         top = QHBoxLayout()
         top.setSpacing(8)
-        for widget in (self.checkpoint, self.browse):
-            top.addWidget(widget)
-        top.addWidget(self.facts, 1)
+        top.addWidget(self.checkpoint, 3)
+        top.addWidget(self.browse)
+        top.addWidget(self.facts, 2)
         top.addWidget(self.statistics)
         top.addWidget(self.save_picture)
         top.addWidget(self.export)
@@ -136,8 +138,7 @@ class PredictionView(QWidget):
             button.setProperty("mode_name", mode)
             self.modes.addButton(button, number)
             row.addWidget(button)
-        self.linked = SegmentButton("Linked")
-        self.linked.setObjectName("linked")
+        self.linked = QCheckBox("Linked", objectName="linked")
         self.linked.setChecked(True)
         self.linked.setToolTip("Zoom and move all pictures together (L)")
         self.split = QComboBox(objectName="split")
@@ -151,22 +152,9 @@ class PredictionView(QWidget):
         self.number.setAccessibleName("Number of the image in its split")
         self.number.setToolTip("Go to an image of this split (G)")
         self.of = QLabel("of 0", objectName="sample_count")
-        self.name = QLabel(objectName="sample_name", textFormat=Qt.TextFormat.PlainText)
-        self.name.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        mark(self.name, "muted")
-        self.busy = QLabel("Predicting…", objectName="busy")
-        mark(self.busy, "muted")
-        keep = self.busy.sizePolicy()
-        keep.setRetainSizeWhenHidden(True)
-        self.busy.setSizePolicy(keep)
-        self.busy.hide()
         row.addSpacing(8)
         row.addWidget(self.linked)
-        row.addSpacing(8)
-        row.addWidget(self.busy)
-        row.addSpacing(8)
-        row.addWidget(self.name, 1)
-        row.addSpacing(8)
+        row.addStretch(1)
         for widget in (self.split, self.back, self.number, self.of, self.forth):
             row.addWidget(widget)
             row.addSpacing(4)
@@ -196,7 +184,7 @@ class PredictionView(QWidget):
         self.side.addWidget(self.images)
         self.side.setChildrenCollapsible(False)
         self.side.setStretchFactor(0, 1)
-        self.side.setSizes([300, 260])
+        self.images.setMaximumHeight(LIST_CLOSED)
         self.body = QSplitter(Qt.Orientation.Horizontal, objectName="prediction_body")
         pictures = QWidget()
         left = QVBoxLayout(pictures)
@@ -381,8 +369,6 @@ class PredictionView(QWidget):
         self.number.setFixedWidth(self.number.fontMetrics().horizontalAdvance(f"{count}0") + 16)
         self.number.blockSignals(False)
         self.of.setText(f"of {count:,}")
-        self.name.setText(name)
-        self.name.setToolTip(name)
         self.back.setEnabled(place > 1)
         self.forth.setEnabled(place < count)
         self.images.select(self._presenter.index)
@@ -424,18 +410,28 @@ class PredictionView(QWidget):
         mean = scores.mean_iou if scores is not None else None
         self.mean.setText("" if scores is None else "IoU –" if mean is None else f"IoU {mean:.3f}")
 
-    def show_lecture(self, readings: Sequence[LiveReading]) -> None:
-        self.stage.show_lecture(readings)
+    def show_lecture(self, picture: Any) -> None:
+        self.stage.show_lecture(picture)
 
     def show_busy(self, busy: bool) -> None:
-        self.busy.setVisible(busy)
+        self.stage.busy.setVisible(busy)
 
     def show_scoring(self, done: int, total: int) -> None:
         self.images.show_progress(done, total)
 
     def show_scored(self, scored: ScoredSplit | None, stale: bool) -> None:
+        self._make_room(scored is not None and bool(scored.images))
         self.images.show_scored(scored, stale)
         self.images.select(self._presenter.index)
+
+    def _make_room(self, for_list: bool) -> None:
+        """The list takes its part of the page when there is one."""
+        if for_list == (self.images.maximumHeight() > LIST_CLOSED):
+            return
+        self.images.setMaximumHeight(16_777_215 if for_list else LIST_CLOSED)
+        if for_list:
+            height = self.side.height()
+            self.side.setSizes([height * 11 // 20, height * 9 // 20])
 
     # What the user does -----------------------------------------------------------------------------------------------------
 
@@ -554,6 +550,7 @@ class PredictionView(QWidget):
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
         self._presenter.set_active(False)
+        self._presenter.remember_opacity(self.table.opacity)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         # Only images: a dataset, a run or a checkpoint is the window's business

@@ -78,6 +78,15 @@ def read_sample(source: Any, index: int) -> Generator[WorkEvent, None, Sample]:
     return sample
 
 
+def compose_display(readings: Sequence[LiveReading], reading: Reading) -> Generator[WorkEvent, None, Any]:
+    """The lecture's seven rows (slides 84-86), a column a sample, uint8 (H, W, 3)."""
+    from segbench.inference.figure import lecture_figure
+
+    yield from ()
+    samples, predictions = [live.sample for live in readings], [live.prediction for live in readings]
+    return lecture_figure(samples, predictions, readings[0].classes, reading)
+
+
 def read_info(choice: Choice) -> Generator[WorkEvent, None, CheckpointInfo]:
     """The header of a chosen checkpoint."""
     from segbench.formats.checkpoints import read_checkpoint_info
