@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
-from PySide6.QtWidgets import QApplication, QCheckBox, QToolButton
+from PySide6.QtWidgets import QApplication, QCheckBox, QSlider, QToolButton
 
 from segbench.events import EpochDone, LoggedEvent, StepDone, TrainingStarted
 from segbench.gui.theme import Theme, contrast
@@ -56,7 +56,7 @@ def _show(plot: CurvePlot, *keys: str, **changes: int) -> None:
 
 def test_that_a_run_shows_its_loss_validation_iou_and_rate(plot: CurvePlot) -> None:
     _show(plot, "a")
-    assert {("a", "loss"), ("a", "loss", "raw"), ("a", "validation")} <= set(plot.loss_chart.lines)
+    assert {("a", "loss"), (("a", "loss"), "raw"), ("a", "validation")} <= set(plot.loss_chart.lines)
     assert {("a", "mean"), ("a", "disk"), ("a", "star")} == set(plot.iou_chart.lines)
     assert {("a", "rate")} == set(plot.rate_chart.lines)
 
@@ -98,7 +98,7 @@ def test_that_the_picture_of_a_million_steps_is_made_of_no_more_points_than_the_
     run.loss.extend(np.arange(2, steps), np.sin(np.arange(2, steps)))
     plot.show_runs(["a"])
     plot.redraw()
-    assert plot.loss_chart.count_points(("a", "loss", "raw")) < 4 * plot.loss_chart.width()
+    assert plot.loss_chart.count_points((("a", "loss"), "raw")) < 4 * plot.loss_chart.width()
 
 
 def test_that_the_x_axis_follows_the_tail_until_the_user_zooms(plot: CurvePlot, qtbot: object) -> None:
@@ -148,6 +148,7 @@ def test_that_the_crosshair_gives_the_values_of_all_series_there(plot: CurvePlot
     assert plot.legend.value(("a", "loss")) == f"{run.loss.smooth.value_near(100):.4g}"
     assert plot.legend.value(("a", "validation")) == "1"
     assert plot.legend.value("nothing") == "1.2"
+    assert plot.legend.value(("a", "mean")) == "0.333"
     plot.loss_chart.pointed.emit(math.nan)
     assert plot.legend.value(("a", "validation")) == f"{1 / 3:.4g}"
 
@@ -265,6 +266,20 @@ def test_that_a_continuation_replaces_what_it_does_again() -> None:
     assert len(run.validation) == 1
     assert run.best is not None
     assert run.best.epoch == 1
+
+
+def test_that_a_narrow_window_hides_switches_rather_than_growing(plot: CurvePlot) -> None:
+    assert plot.minimumSizeHint().width() <= 480
+    plot.resize(480, 400)
+    QApplication.processEvents()
+    slider, part = plot.findChild(QSlider, "smoothing"), plot.findChild(QToolButton, "part_iou")
+    assert slider is not None
+    assert part is not None
+    assert slider.isVisible()
+    assert not part.isVisible()
+    plot.resize(1000, 400)
+    QApplication.processEvents()
+    assert part.isVisible()
 
 
 def test_that_every_line_stands_out_from_both_themes(any_theme: Theme) -> None:

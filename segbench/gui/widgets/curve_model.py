@@ -64,6 +64,12 @@ class RunCurves:
             self._add_steps(steps)
 
     @property
+    def shape(self) -> tuple[object, ...]:
+        """What decides which lines there are; another shape needs other lines, not only more points."""
+        some = tuple(bool(len(series)) for series in (self.validation, self.mean_iou, self.grid_iou))
+        return (*some, len(self.classes), self.started, self.baselines, self.best, id(self.loss.smooth))
+
+    @property
     def best(self) -> Best | None:
         return self._bests[-1] if self._bests else None
 

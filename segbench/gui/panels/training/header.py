@@ -10,6 +10,7 @@ from segbench.events import MemoryRead
 from segbench.gui.panels.training.state import TrainingState
 from segbench.gui.theme import Mark, mark
 from segbench.gui.widgets.parts import build_label, build_push, build_tool
+from segbench.gui.widgets.yielding_row import YieldingRow
 
 PHASES: dict[str, tuple[str, Mark]] = {
     "idle": ("No run", "muted"),
@@ -36,6 +37,11 @@ FACTS = (
     ("device", "Device", "What the network is trained on"),
     ("memory", "Memory", "Memory in use: the GPU's, or this process's on the CPU"),
 )
+RANKS = {
+    "memory": 3,
+    "elapsed": 2,
+    "device": 1,
+}  # these give way first in a narrow window (the status bar has two of them)
 
 
 class TrainingHeader(QFrame):
@@ -59,7 +65,7 @@ class TrainingHeader(QFrame):
         column.setSpacing(4)
         column.addLayout(self._build_title())
         self._facts: dict[str, QLabel] = {}
-        column.addLayout(self._build_facts())
+        column.addWidget(self._build_facts())
         self.bar = QProgressBar()
         self.bar.setObjectName("run_progress")
         self.bar.setAccessibleName("Progress of the run")
@@ -139,11 +145,12 @@ class TrainingHeader(QFrame):
         row.addWidget(self.predict_button)
         return row
 
-    def _build_facts(self) -> QHBoxLayout:
-        row = QHBoxLayout()
-        row.setSpacing(16)
+    def _build_facts(self) -> QWidget:
+        row = YieldingRow(16)
         for key, title, tip in FACTS:
-            box = QVBoxLayout()
+            part = QWidget()
+            box = QVBoxLayout(part)
+            box.setContentsMargins(0, 0, 0, 0)
             box.setSpacing(0)
             value = build_label("–", f"fact_{key}", tip=tip)
             value.setAccessibleName(title)
@@ -152,9 +159,9 @@ class TrainingHeader(QFrame):
             value.setFont(font)
             box.addWidget(build_label(title, role="muted", tip=tip))
             box.addWidget(value)
-            row.addLayout(box)
+            row.add(part, RANKS.get(key, 0))
             self._facts[key] = value
-        row.addStretch(1)
+        row.add_stretch()
         return row
 
     def _build_banner(self) -> None:
@@ -183,7 +190,7 @@ def describe(state: TrainingState) -> dict[str, str]:
     return {
         "epoch": f"{state.epoch:,} / {state.epochs:,}" if state.epochs else "–",
         "step": f"{state.step:,} / {state.total_steps:,}" if state.total_steps else "–",
-        "rate": "–" if rate is None else f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}",
+        "rate": "–" if rate is None else f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}",
         "left": describe_time(state.remaining),
         "elapsed": describe_time(state.elapsed),
         "loss": "–" if state.loss is None else f"{state.loss:.4g}",

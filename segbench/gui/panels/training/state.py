@@ -96,6 +96,8 @@ class RunRecord:
                     self._add_step(fact)
                 case EpochDone():
                     self.epochs_done, self.seconds = fact.epoch, fact.seconds
+                    # Validation is work, but no images are trained on meanwhile: the pace is counted from its end
+                    self._recent = deque([(fact.seconds, 0)])
                     if fact.best:
                         self.best = fact
                 case TrainingStarted():
