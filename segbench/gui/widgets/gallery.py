@@ -1,4 +1,4 @@
-"""A grid of thumbnails over any list of sample indices: a list view, a model by row, a delegate that reads a cache. Knows no dataset.
+"""A grid of thumbnails over any list of sample indices: a list view, a model by row, cells that read a cache. Knows no dataset.
 
 The grid is arithmetic: QListView's own layout of 100,000 items takes 120 ms at every change of width. Only what is in view (and a little around it) is asked for, by `visible_changed`; whoever answers calls `set_thumbnail`.
 numpy is imported by the first thumbnail, not by this module.
@@ -21,6 +21,7 @@ from PySide6.QtCore import (
     Signal,
 )
 from PySide6.QtGui import (
+    QColor,
     QCursor,
     QKeyEvent,
     QPainter,
@@ -30,17 +31,17 @@ from PySide6.QtGui import (
     QResizeEvent,
     QShowEvent,
 )
-from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyleOptionViewItem, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QListView, QWidget
 
 from segbench.gui.theme import current_theme, theme_signals
 from segbench.gui.widgets.gallery_cells import (
     PAD,
     STRIP,
     AnyIndex,
-    CellDelegate,
     GalleryModel,
     ThumbnailCache,
     fit_side,
+    paint_cell,
 )
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Gallery(QListView):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.cache = ThumbnailCache()
-        self.colors: Sequence[Color] = ()
+        self._brushes: tuple[QColor, ...] = ()
         self.classes_of: Callable[[int], Sequence[int]] = lambda _index: ()
         self.pinned: frozenset[int] = frozenset()
         self.side = 96
@@ -80,7 +81,6 @@ class Gallery(QListView):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
         self.setMouseTracking(True)
-        self.setItemDelegate(CellDelegate(self))
         self.setModel(self._samples)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -107,7 +107,8 @@ class Gallery(QListView):
         """Another dataset: forgets all thumbnails. classes_of: the classes known to be in a sample, () while unknown."""
         self.cache.clear()
         self._samples.name_of, self._samples.describe = name_of, describe or name_of
-        self.classes_of, self.colors = classes_of, colors
+        self.classes_of = classes_of
+        self.set_colors(colors)
         self._asked = []
 
     def set_indices(self, indices: Sequence[int], keep_place: bool = False) -> None:
@@ -138,6 +139,15 @@ class Gallery(QListView):
         self.cache.put(index, QPixmap.fromImage(image), side)
         if (row := self._samples.row_of(index)) >= 0:
             self.viewport().update(self.visualRect(self._samples.index(row)))
+
+    def set_colors(self, colors: Sequence[Color]) -> None:
+        """The classes' colours."""
+        self._brushes = tuple(QColor(*color) for color in colors)
+        self.viewport().update()
+
+    def brush_of(self, k: int) -> QColor:
+        """A class's colour; grey for one that has none."""
+        return self._brushes[k] if k < len(self._brushes) else QColor(128, 128, 128)
 
     def set_pinned(self, indices: Iterable[int]) -> None:
         """These samples carry a pin."""
@@ -322,24 +332,21 @@ class Gallery(QListView):
             flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
             painter.drawText(self.viewport().rect().adjusted(16, 16, -16, -16), int(flags), self._empty)
         else:
-            option = QStyleOptionViewItem()
-            self.initViewItemOption(option)
-            delegate, current = self.itemDelegate(), self.currentIndex().row()
-            hovered = self.indexAt(self.viewport().mapFromGlobal(QCursor.pos())).row() if self.underMouse() else -1
-            plain = option.state
-            for row in self.visible_rows():
-                index = self._samples.index(row)
-                rect = self.visualRect(index)
-                if not event.rect().intersects(rect):
-                    continue
-                state = plain
-                if row == current:
-                    state |= QStyle.StateFlag.State_Selected
-                if row == hovered:
-                    state |= QStyle.StateFlag.State_MouseOver
-                option.rect, option.state = rect, state
-                delegate.paint(painter, option, index)
+            self._paint_cells(painter, event.rect())
         painter.end()
+
+    def _paint_cells(self, painter: QPainter, exposed: QRect) -> None:
+        """Paints the rows that were exposed; scrolling exposes one or two."""
+        size, columns, offset = self.cell_size(), self.columns(), self.verticalOffset()
+        width, height = size.width(), size.height()
+        first = max(0, (exposed.top() + offset) // height) * columns
+        last = min(((exposed.bottom() + offset) // height + 1) * columns, self._samples.rowCount())
+        current = self.currentIndex().row()
+        hovered = self.indexAt(self.viewport().mapFromGlobal(QCursor.pos())).row() if self.underMouse() else -1
+        for row in range(first, last):
+            line, column = divmod(row, columns)
+            cell = QRect(column * width, line * height - offset, width, height)
+            paint_cell(self, painter, cell, self._samples.index_at(row), row == current, row == hovered)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and (sample := self.current()) is not None:

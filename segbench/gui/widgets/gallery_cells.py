@@ -1,4 +1,4 @@
-"""What a gallery's grid is made of: rows over samples, a cache of pixmaps by bytes, the painting of a cell. Knows no dataset."""
+"""What a gallery's grid is made of: rows over samples, a cache of pixmaps by bytes, how a cell is painted. Knows no dataset."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QPoint, QRect, QSize, Qt
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QPoint, QRect, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPixmap
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from PySide6.QtWidgets import QWidget
 
 from segbench.gui.theme import current_theme
 
@@ -19,6 +19,7 @@ CACHE_BYTES = 96 * 2**20
 PAD = 8
 STRIP = 6  # height of the class colours below a picture, their gap included
 PIECE = 14  # widest piece of it
+CAPTION = int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
 
 AnyIndex = QModelIndex | QPersistentModelIndex
 
@@ -100,57 +101,40 @@ class ThumbnailCache:
         return len(self._held)
 
 
-class CellDelegate(QStyledItemDelegate):
-    """Paints a cell: thumbnail, name, a dot a class, a pin."""
+def paint_cell(gallery: Gallery, painter: QPainter, rect: QRect, sample: int, current: bool, hovered: bool) -> None:
+    """One cell: thumbnail, a strip of the classes in it, name, pin. Twenty of these are a scroll step, so no delegate between."""
+    theme, side = current_theme(), gallery.side
+    left, top, width, height = rect.x() + 3, rect.y() + 3, rect.width() - 6, rect.height() - 6
+    if current or hovered:
+        painter.fillRect(left, top, width, height, theme.raised)
+    x, y = left + (width - side) // 2, top + PAD - 3
+    if (pixmap := gallery.cache.get(sample)) is None:
+        painter.fillRect(x, y, side, side, theme.background)
+    elif pixmap.width() <= side >= pixmap.height() and side in (pixmap.width(), pixmap.height()):
+        painter.drawPixmap(x + (side - pixmap.width()) // 2, y + (side - pixmap.height()) // 2, pixmap)
+    else:
+        fitted = fit_side(pixmap.width(), pixmap.height(), side)
+        painter.drawPixmap(x + (side - fitted[0]) // 2, y + (side - fitted[1]) // 2, *fitted, pixmap)
+    if classes := gallery.classes_of(sample):
+        _paint_strip(painter, x, y + side + 2, side, [gallery.brush_of(k) for k in classes])
+    caption = y + side + STRIP + 2
+    painter.setPen(theme.text if current else theme.muted)
+    name = painter.fontMetrics().elidedText(gallery.model().name_of(sample), Qt.TextElideMode.ElideLeft, side)
+    painter.drawText(x, caption, side, top + height - caption, CAPTION, name)
+    if sample in gallery.pinned:
+        _paint_pin(painter, QPoint(x + side - 15, y + 4))
+    if current:
+        painter.setPen(QPen(theme.accent, 2))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawRect(left + 1, top + 1, width - 2, height - 2)
 
-    def __init__(self, gallery: Gallery) -> None:
-        super().__init__(gallery)
-        self._gallery = gallery
 
-    def sizeHint(self, _option: QStyleOptionViewItem, _index: AnyIndex) -> QSize:
-        return self._gallery.gridSize()
-
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: AnyIndex) -> None:
-        gallery, theme = self._gallery, current_theme()
-        sample = gallery.model().index_at(index.row())
-        cell: QRect = option.rect.adjusted(3, 3, -3, -3)
-        state = option.state
-        selected = bool(state & QStyle.StateFlag.State_Selected)
-        if selected or state & QStyle.StateFlag.State_MouseOver:
-            painter.fillRect(cell, theme.raised)
-        picture = QRect(0, cell.y() + PAD - 3, gallery.side, gallery.side)
-        picture.moveLeft(cell.x() + (cell.width() - gallery.side) // 2)
-        if (pixmap := gallery.cache.get(sample)) is not None:
-            width, height = fit_side(pixmap.width(), pixmap.height(), gallery.side)
-            target = QRect(0, 0, width, height)
-            target.moveCenter(picture.center())
-            painter.drawPixmap(target, pixmap)
-        else:
-            painter.fillRect(picture, theme.background)
-        self._paint_strip(painter, picture, gallery.classes_of(sample))
-        top = picture.bottom() + STRIP + 3
-        caption = QRect(picture.x(), top, picture.width(), cell.bottom() - top)
-        painter.setPen(theme.text if selected else theme.muted)
-        name = option.fontMetrics.elidedText(
-            gallery.model().name_of(sample), Qt.TextElideMode.ElideLeft, caption.width()
-        )
-        painter.drawText(caption, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), name)
-        if sample in gallery.pinned:
-            _paint_pin(painter, picture.topRight() - QPoint(15, -3))
-        if selected:
-            painter.setPen(QPen(theme.accent, 2))
-            painter.drawRect(cell.adjusted(1, 1, -1, -1))
-
-    def _paint_strip(self, painter: QPainter, picture: QRect, classes: Sequence[int]) -> None:
-        """A piece a class that is there, below the picture; narrower pieces where there are many."""
-        colors = self._gallery.colors
-        pitch = min(PIECE, picture.width() / max(1, len(classes)))
-        for at, k in enumerate(classes):
-            color = colors[k] if k < len(colors) else (128, 128, 128)
-            left, right = round(at * pitch), round((at + 1) * pitch) - 1
-            painter.fillRect(
-                QRect(picture.x() + left, picture.bottom() + 3, max(1, right - left), STRIP - 1), QColor(*color)
-            )
+def _paint_strip(painter: QPainter, x: int, y: int, width: int, colors: Sequence[QColor]) -> None:
+    """A piece a class; narrower pieces where there are many."""
+    pitch = min(PIECE, width / len(colors))
+    for at, color in enumerate(colors):
+        left, right = round(at * pitch), round((at + 1) * pitch) - 1
+        painter.fillRect(x + left, y, max(1, right - left), STRIP - 1, color)
 
 
 def _weigh(pixmap: QPixmap) -> int:

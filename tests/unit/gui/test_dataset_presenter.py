@@ -210,6 +210,18 @@ def test_that_only_the_newest_of_several_samples_asked_for_is_shown(opened: Benc
     assert opened.view.samples == [0, 4]
 
 
+def test_that_samples_go_by_while_a_key_is_held_down(opened: Bench) -> None:
+    for _ in range(3):
+        opened.presenter.step(1)
+        job = next(job for job in opened.jobs.waiting if job.kind == "read sample" and not job.cancelled)
+        opened.presenter.step(1)  # the next key press comes before the result, while the read can no longer be stopped
+        job.cancelled = False
+        opened.jobs.pull("read sample")
+    assert opened.view.samples == [0, 1, 3, 5]
+    opened.jobs.run()
+    assert opened.view.samples[-1] == 6
+
+
 def test_that_a_sample_is_read_once_however_often_it_is_selected(opened: Bench) -> None:
     opened.session.select_sample(3)
     opened.session.select_sample(3)

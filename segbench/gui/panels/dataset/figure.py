@@ -115,6 +115,11 @@ class Figure(QWidget):
         """Masks lie over the image."""
         return self._overlay[self.mode]
 
+    @property
+    def colors(self) -> tuple[Color, ...]:
+        """The classes' colours as they are shown."""
+        return self._colors
+
     def set_color(self, k: int, color: Color) -> None:
         """A class's colour, until another dataset is opened."""
         self._colors = tuple(color if j == k else old for j, old in enumerate(self._colors))

@@ -112,6 +112,8 @@ class DatasetPresenter:
         self._list: Sequence[int] = ()
         self._rows: dict[int, int] | None = None
         self._read: Job | None = None
+        self._own_reads: set[int] = set()  # jobs whose samples belong to this dataset, older ones too
+        self._arrived: object = None  # the sample read last that has not been shown
         self._reading = -1  # the sample being read
         self._shown = -1  # the sample in the viewer
         self._thumbnails: Job | None = None
@@ -174,6 +176,10 @@ class DatasetPresenter:
                     self._end(job, kind, result)
                 case JobCancelled(job, kind) | JobFailed(job, kind, _):
                     self._end(job, kind, None)
+        if self._arrived is not None:
+            self._show_read(self._arrived)
+            self._arrived = None
+            self._make_thumbnails()
         if thumbnails:
             self.view.show_thumbnails(thumbnails)
             arrived = {index for index, _ in thumbnails}
@@ -215,6 +221,8 @@ class DatasetPresenter:
         self._read = self._thumbnails = None
         self._refiltered_at = 0
         self._thumbnail_jobs.clear()
+        self._own_reads.clear()
+        self._arrived = None
         self._wanted_thumbnails = []
         self._dataset = self._facts = None
         self._wanted, self._list, self._rows = Filter(), (), None
@@ -225,10 +233,12 @@ class DatasetPresenter:
         return job is not None and job.number == number
 
     def _end(self, number: int, kind: str, result: object) -> None:
-        if kind == "read sample" and self._is(self._read, number):
-            self._read = None
-            self._show_read(result)
-            self._make_thumbnails()
+        if kind == "read sample" and number in self._own_reads:
+            self._own_reads.discard(number)
+            # A read that was overtaken is shown, too: whoever holds a key down sees samples go by
+            self._arrived = result or self._arrived
+            if self._is(self._read, number):
+                self._read, self._reading = None, -1
         elif kind == "thumbnails" and self._is(self._thumbnails, number):
             self._thumbnails = None
         elif kind == "scan" and self._counting.owns(number):
@@ -283,9 +293,9 @@ class DatasetPresenter:
             urgent=True,
             newest_wins=True,
         )
+        self._own_reads.add(self._read.number)
 
     def _show_read(self, result: object) -> None:
-        self._reading = -1
         if isinstance(result, Looked):
             self._shown = result.sample.index
             assert self._dataset is not None

@@ -73,7 +73,9 @@ class DatasetView(QWidget):
         self._add("first", "First sample", lambda: ask.go_to_end(False), "Home")
         self._add("last", "Last sample", lambda: ask.go_to_end(True), "End")
         self._add("go", "Go to sample", self.toolbar.ask_number, "G", "Go to the sample with an index")
+        self._separate()
         self._add("find", "Search by name", self.filter_bar.search.setFocus, "Ctrl+F")
+        self._separate()
         self.side_action = self._add(
             "mode_side",
             "Side by side",
@@ -96,10 +98,12 @@ class DatasetView(QWidget):
         for action in (self.side_action, self.overlay_action):
             action.setCheckable(True)
         self.side_action.setChecked(True)
+        self._separate()
         self._add("fit", "Fit", lambda: self.figure.active().fit(), "F", "Show the whole image as large as it goes")
         self._add(
             "actual", "1:1", lambda: self.figure.active().actual_size(), "Ctrl+0", "One screen pixel an image pixel"
         )
+        self._separate()
         self._add(
             "show_overlay",
             "Masks over the image",
@@ -110,6 +114,7 @@ class DatasetView(QWidget):
         self._add("contour", "Fill or contour", self.classes.toggle_style, "C")
         self._add("more", "More opaque", partial(self.classes.change_opacity, 0.1), "]")
         self._add("less", "Less opaque", partial(self.classes.change_opacity, -0.1), "[")
+        self._separate()
         self.pin_action = self._toggle(
             "pin", "Pin for training", "P", "Show this sample's prediction while training", False
         )
@@ -117,6 +122,7 @@ class DatasetView(QWidget):
             "predict", "Predict this sample", ask.predict, "Ctrl+Return", "See what a network finds in this sample"
         )
         self._add("copy", "Copy image", self._copy, "Ctrl+C", "Copy the picture, with what lies on it, at its own size")
+        self._separate()
         self.scan_action = self._add(
             "scan", "Scan the dataset", ask.start_scan, "", "Count pixels, objects, sizes and overlaps of all samples"
         )
@@ -137,6 +143,12 @@ class DatasetView(QWidget):
         self.addAction(action)
         self._actions.append(action)
         return action
+
+    def _separate(self) -> None:
+        """A line between two groups of the menu."""
+        line = QAction(self)
+        line.setSeparator(True)
+        self._actions.append(line)
 
     def _toggle(self, name: str, text: str, keys: str, tip: str, checked: bool) -> QAction:
         action = self._add(name, text, None, keys, tip)
@@ -195,7 +207,7 @@ class DatasetView(QWidget):
         lower.setContentsMargins(0, 0, GRID, GRID)
         lower.addWidget(self.tabs)
         self.right = self._split("dataset_right", Qt.Orientation.Vertical, (upper, self.below), (400, 232))
-        self.body = self._split("dataset_body", Qt.Orientation.Horizontal, (left, self.right), (340, 900))
+        self.body = self._split("dataset_body", Qt.Orientation.Horizontal, (left, self.right), (372, 910))
         self._pages = QStackedWidget()
         self._pages.addWidget(self.empty)
         self._pages.addWidget(self.body)
@@ -367,8 +379,7 @@ class DatasetView(QWidget):
 
     def _set_color(self, k: int, color: tuple[int, int, int]) -> None:
         self.figure.set_color(k, color)
-        self.gallery.colors = tuple(color if j == k else old for j, old in enumerate(self.gallery.colors))
-        self.gallery.viewport().update()
+        self.gallery.set_colors(self.figure.colors)
 
     def _go_to(self, index: int) -> None:
         self._presenter.select(index)
