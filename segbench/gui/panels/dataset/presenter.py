@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from segbench.errors import SegbenchError
 from segbench.events import (
     DatasetClosed,
     DatasetOpened,
@@ -23,6 +22,7 @@ from segbench.events import (
 )
 from segbench.gui.panels.dataset.counting import Counting
 from segbench.gui.panels.dataset.filters import Filter
+from segbench.gui.panels.dataset.supply import Looked, Supply, Unreadable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,28 +32,11 @@ if TYPE_CHECKING:
     from segbench.data.stats import DatasetStats
     from segbench.gui.panels.dataset.facts import Facts
     from segbench.gui.session import Session
-    from segbench.jobs import Job, JobRunner
-    from segbench.records import ClassTable, DatasetInfo, Sample
+    from segbench.jobs import JobRunner
+    from segbench.records import ClassTable, DatasetInfo
 
 SCANNED_AT_ONCE = {"purdue": 50_000, "": 1_000}  # datasets up to this many samples are scanned without being asked
 REFILTER_AFTER = 2_000  # newly scanned samples after which a list that depends on them is made anew
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Looked:
-    """A sample that was read. pixels: a class, () without masks."""
-
-    sample: Sample
-    pixels: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """A sample that could not be read, and why."""
-
-    index: int
-    message: str
-    hint: str
 
 
 class Lookups(NamedTuple):
@@ -111,15 +94,8 @@ class DatasetPresenter:
         self._wanted = Filter()
         self._list: Sequence[int] = ()
         self._rows: dict[int, int] | None = None
-        self._read: Job | None = None
-        self._own_reads: set[int] = set()  # jobs whose samples belong to this dataset, older ones too
-        self._arrived: object = None  # the sample read last that has not been shown
-        self._reading = -1  # the sample being read
+        self._supply = Supply(jobs)
         self._shown = -1  # the sample in the viewer
-        self._thumbnails: Job | None = None
-        self._thumbnail_jobs: set[int] = set()
-        self._wanted_thumbnails: list[int] = []
-        self._side = 96
         self._counting = Counting(jobs)
         self._refiltered_at = 0
 
@@ -152,38 +128,43 @@ class DatasetPresenter:
         if self._view is None:
             return
         selected, scanned = -1, False
+        arrived: Looked | Unreadable | None = None
         thumbnails: list[tuple[int, NDArray[np.uint8]]] = []
         for event in events:
             match event:
                 case DatasetOpened():
                     if self._session.dataset is not None:
                         self._open(self._session.dataset)
-                        selected = -1
+                        selected, arrived = -1, None
                         thumbnails.clear()
                 case DatasetClosed():
-                    self._close()
+                    self._forget()
+                    self.view.show_nothing()
+                    arrived = None
+                    thumbnails.clear()
                 case SampleSelected(index):
                     selected = index
                 case PinsChanged(indices):
                     self._show_pins(indices)
-                case JobEvent(job, "thumbnails", ThumbnailsMade(made)) if job in self._thumbnail_jobs:
+                case JobEvent(job, "thumbnails", ThumbnailsMade(made)) if self._supply.owns_thumbnails(job):
                     thumbnails += made
                 case JobEvent(job, "scan", SamplesScanned() as found) if self._counting.owns(job):
                     assert self._facts is not None
                     self._facts.add(found)
                     scanned = True
+                case JobDone(job, "read sample", result):
+                    arrived = self._supply.end_read(job, result) or arrived
                 case JobDone(job, kind, result):
                     self._end(job, kind, result)
+                case JobCancelled(job, "read sample") | JobFailed(job, "read sample", _):
+                    self._supply.end_read(job, None)
                 case JobCancelled(job, kind) | JobFailed(job, kind, _):
                     self._end(job, kind, None)
-        if self._arrived is not None:
-            self._show_read(self._arrived)
-            self._arrived = None
-            self._make_thumbnails()
+        if arrived is not None:
+            self._show_read(arrived)
         if thumbnails:
             self.view.show_thumbnails(thumbnails)
-            arrived = {index for index, _ in thumbnails}
-            self._wanted_thumbnails = [i for i in self._wanted_thumbnails if i not in arrived]
+            self._supply.take_thumbnails(index for index, _ in thumbnails)
         if scanned:
             self._show_scan()
         if selected >= 0 and self._dataset is not None:
@@ -194,6 +175,7 @@ class DatasetPresenter:
 
         self._forget()
         self._dataset, self._facts = dataset, Facts(dataset)
+        self._supply.open(dataset)
         self._facts.read_headers()
         lookups = Lookups(dataset.name, dataset.split_of, self._facts.classes_of)
         self.view.show_dataset(dataset.info, lookups)
@@ -209,38 +191,16 @@ class DatasetPresenter:
         else:
             self._show_scan()
 
-    def _close(self) -> None:
-        self._forget()
-        self.view.show_nothing()
-
     def _forget(self) -> None:
         self._counting.stop()
-        for job in (self._read, self._thumbnails):
-            if job is not None:
-                job.cancel()
-        self._read = self._thumbnails = None
-        self._refiltered_at = 0
-        self._thumbnail_jobs.clear()
-        self._own_reads.clear()
-        self._arrived = None
-        self._wanted_thumbnails = []
+        self._supply.open(None)
         self._dataset = self._facts = None
         self._wanted, self._list, self._rows = Filter(), (), None
-        self._reading = self._shown = -1
-
-    @staticmethod
-    def _is(job: Job | None, number: int) -> bool:
-        return job is not None and job.number == number
+        self._refiltered_at, self._shown = 0, -1
 
     def _end(self, number: int, kind: str, result: object) -> None:
-        if kind == "read sample" and number in self._own_reads:
-            self._own_reads.discard(number)
-            # A read that was overtaken is shown, too: whoever holds a key down sees samples go by
-            self._arrived = result or self._arrived
-            if self._is(self._read, number):
-                self._read, self._reading = None, -1
-        elif kind == "thumbnails" and self._is(self._thumbnails, number):
-            self._thumbnails = None
+        if kind == "thumbnails":
+            self._supply.end_thumbnails(number)
         elif kind == "scan" and self._counting.owns(number):
             self._end_scan(result)
 
@@ -279,28 +239,16 @@ class DatasetPresenter:
         if dataset is None or not 0 <= index < len(dataset):
             return
         self._show_place(index)
-        if index == self._reading or (index == self._shown and self._read is None):
-            return
-        self._reading = index
-        if self._thumbnails is not None:
-            self._thumbnails.cancel()  # it goes on when the sample is there
-            self._thumbnails = None
-        self._read = self._jobs.start(
-            "read sample",
-            _read_sample(dataset, index),
-            title="Reading a sample",
-            lane="io",
-            urgent=True,
-            newest_wins=True,
-        )
-        self._own_reads.add(self._read.number)
+        reading = self._supply.reading
+        if index != reading and (index != self._shown or reading >= 0):
+            self._supply.read(index)
 
-    def _show_read(self, result: object) -> None:
+    def _show_read(self, result: Looked | Unreadable) -> None:
         if isinstance(result, Looked):
             self._shown = result.sample.index
             assert self._dataset is not None
             self.view.show_sample(result, self._dataset.info.classes)
-        elif isinstance(result, Unreadable):
+        else:
             self._shown = result.index
             self.view.show_problem(result)
 
@@ -342,23 +290,7 @@ class DatasetPresenter:
 
     def want_thumbnails(self, indices: Sequence[int], side: int) -> None:
         """Makes these, in this order; what was wanted before and is not there yet is given up."""
-        self._wanted_thumbnails, self._side = list(indices), side
-        self._make_thumbnails()
-
-    def _make_thumbnails(self) -> None:
-        dataset, wanted, side = self._dataset, tuple(self._wanted_thumbnails), self._side
-        if dataset is None or not wanted or self._read is not None:
-            return
-
-        def work() -> Generator[Any, None, None]:
-            from segbench.data.thumbnails import make_thumbnails
-
-            yield from make_thumbnails(dataset, wanted, side)
-
-        self._thumbnails = self._jobs.start(
-            "thumbnails", work(), title="Making thumbnails", lane="io", urgent=True, newest_wins=True
-        )
-        self._thumbnail_jobs.add(self._thumbnails.number)
+        self._supply.want_thumbnails(indices, side)
 
     # Counting -----------------------------------------------------------------------------------------------------------
 
@@ -413,16 +345,3 @@ class DatasetPresenter:
         """Goes to the prediction page, which shows the present sample."""
         if self._dataset is not None:
             self._session.show_page("prediction")
-
-
-def _read_sample(dataset: Dataset, index: int) -> Generator[Any, None, Looked | Unreadable]:
-    """Reads one sample; a broken one is a result, not an error, so that it can be stepped over."""
-    from segbench.gui.panels.dataset.facts import count_pixels
-
-    yield from ()
-    try:
-        sample = dataset.read(index)
-    except SegbenchError as error:
-        return Unreadable(index, error.message, error.hint)
-    classes = dataset.info.classes
-    return Looked(sample, count_pixels(sample, len(classes)) if classes else ())

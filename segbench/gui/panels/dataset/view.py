@@ -23,8 +23,9 @@ from PySide6.QtWidgets import (
 from segbench.gui.panels.dataset.figure import Figure, Mode
 from segbench.gui.panels.dataset.filter_bar import FilterBar
 from segbench.gui.panels.dataset.filters import Filter
-from segbench.gui.panels.dataset.presenter import DatasetPresenter, Looked, Lookups, Place, ScanState, Unreadable
+from segbench.gui.panels.dataset.presenter import DatasetPresenter, Lookups, Place, ScanState
 from segbench.gui.panels.dataset.statistics import StatisticsView
+from segbench.gui.panels.dataset.supply import Looked, Unreadable
 from segbench.gui.panels.dataset.toolbar import Toolbar
 from segbench.gui.theme import GRID
 from segbench.gui.widgets.class_marks import OwnArrowsSlider
