@@ -147,9 +147,9 @@ class ClassTableWidget(QWidget):
         line.addWidget(self._opacity, 1)
         line.addWidget(self._opacity_text)
         for text, shown, tip in (("All", True, "Show every class"), ("None", False, "Hide every class")):
-            button = QToolButton(text=text, toolTip=tip, objectName=f"show_{text.lower()}")
-            button.clicked.connect(partial(self.set_all, shown))
-            line.addWidget(button)
+            every = QToolButton(text=text, toolTip=tip, objectName=f"show_{text.lower()}")
+            every.clicked.connect(partial(self.set_all, shown))
+            line.addWidget(every)
 
     # What an owner sets ---------------------------------------------------------------------------------------------------
 
@@ -245,7 +245,7 @@ class ClassTableWidget(QWidget):
     @property
     def opacity(self) -> float:
         """Of the overlay, 0..1."""
-        return self._opacity.value() / 100
+        return float(self._opacity.value()) / 100
 
     def __len__(self) -> int:
         return len(self._rows)

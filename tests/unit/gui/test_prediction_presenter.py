@@ -249,7 +249,7 @@ def test_that_the_lecture_display_brings_the_next_three_samples(bench: Bench) ->
     bench.ready()
     bench.presenter.set_mode("lecture")
     bench.jobs.run("predict sample")
-    assert [i for i in range(9) if i in bench.presenter._readings] == [3, 4, 5, 6]
+    assert [i for i in range(9) if bench.presenter._predictions.find(i)] == [3, 4, 5, 6]
     one = bench.view.last("show_lecture")[0] if bench.view.count("show_lecture") else None
     bench.jobs.run()
     whole = bench.view.last("show_lecture")[0]
@@ -418,12 +418,12 @@ def test_that_closing_the_dataset_empties_the_panel(bench: Bench) -> None:
 
 
 def test_that_memory_for_predictions_is_bounded(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("segbench.gui.panels.prediction.presenter.CACHE_BYTES", 1)
+    monkeypatch.setattr("segbench.gui.panels.prediction.predictions.CACHE_BYTES", 1)
     bench.ready()
     for _ in range(5):
         bench.presenter.step(1)
         bench.jobs.run()
-    assert len(bench.presenter._readings) <= 5
+    assert len(bench.presenter._predictions) <= 5
     assert bench.presenter.live is not None
 
 

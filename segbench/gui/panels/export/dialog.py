@@ -160,8 +160,9 @@ class ExportDialog(QDialog):
         line = QHBoxLayout()
         line.addWidget(self.out, 1)
         line.addWidget(browse)
-        self.form.addRow("&Folder", line)
-        self.form.labelForField(line).setBuddy(self.out)
+        label = QLabel("&Folder")
+        label.setBuddy(self.out)
+        self.form.addRow(label, line)
         self.overwrite = QComboBox(objectName="overwrite")
         for name, text in OVERWRITES:
             self.overwrite.addItem(text, name)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Scope = Literal["this", "selected", "split", "all", "numbers"]
+Masks = Literal["network", "truth"]
 _PART = re.compile(r"(\d+)(?:\s*-\s*(\d+))?")
 
 
@@ -23,12 +24,12 @@ class Draft:
 
     scope: Scope = "this"
     numbers: str = ""
-    masks: Literal["network", "truth"] = "network"
+    masks: Masks = "network"
     format: str = ""  # "": the one that loses nothing
     pattern: str = ""  # "": the format's own
-    flattening: str = "table"
-    instances: str = "component"
-    overwrite: str = "refuse"
+    flattening: Literal["table", "reverse", "smallest", "score"] = "table"
+    instances: Literal["component", "class"] = "component"
+    overwrite: Literal["refuse", "replace", "skip"] = "refuse"
     out: str = ""
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from segbench.errors import SegbenchError
 from segbench.events import Event, ExportRequested, FileExported, JobCancelled, JobDone, JobEvent, JobFailed
 from segbench.gui.panels.export import work
-from segbench.gui.panels.export.draft import Done, Draft, Preview, list_indices
+from segbench.gui.panels.export.draft import Done, Draft, Masks, Preview, list_indices
 from segbench.records import CheckpointInfo, ClassTable, Reading
 
 if TYPE_CHECKING:
@@ -75,9 +75,9 @@ class ExportPresenter:
             if self.draft.scope in ("selected", "numbers")
             else self.draft.scope
         )
-        masks = "network" if self._checkpoint is not None else "truth"
+        masks: Masks = "truth" if self._checkpoint is None else self.draft.masks
         has_truth = request.dataset.info.classes is not None
-        self.draft = replace(self.draft, scope=scope, masks=masks if not has_truth else self._fit_masks(masks))
+        self.draft = replace(self.draft, scope=scope, masks=masks if has_truth else "network")
         if not self._chosen_out:
             self.draft = replace(self.draft, out=str(self._propose_folder()))
         split = self._split
@@ -205,9 +205,6 @@ class ExportPresenter:
             return len(self._indices())
         except SegbenchError:
             return 0
-
-    def _fit_masks(self, masks: str) -> Any:
-        return "truth" if masks == "truth" else self.draft.masks
 
     def _propose_folder(self) -> Path:
         from segbench.settings import find_runs_folder

@@ -97,7 +97,7 @@ def build_options(draft: Draft, request: ExportRequested) -> ExportOptions:
     return ExportOptions(
         pattern=draft.pattern, flattening=draft.flattening, overwrite=draft.overwrite, instances=draft.instances,
         reading=request.reading if draft.masks == "network" else None,
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip
 
 
 def _compose(

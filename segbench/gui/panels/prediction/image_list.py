@@ -43,7 +43,9 @@ class ScoredModel(QAbstractTableModel):
             self._rows.sort(key=lambda image: image.index, reverse=self._descending)
         else:
             # Images without an IoU stand at the end whichever way it is sorted
-            have = sorted((i for i in self._rows if i.iou is not None), key=lambda i: i.iou, reverse=self._descending)
+            have = sorted(
+                (i for i in self._rows if i.iou is not None), key=lambda i: i.iou or 0.0, reverse=self._descending
+            )
             self._rows = have + [i for i in self._rows if i.iou is None]
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -24,6 +23,7 @@ from segbench.events import (
 )
 from segbench.gui.panels.prediction import workshop
 from segbench.gui.panels.prediction.choices import Choice, list_choices
+from segbench.gui.panels.prediction.predictions import BATCH, Predictions
 from segbench.gui.panels.prediction.scored import ScoredImage, ScoredSplit
 from segbench.gui.panels.prediction.workshop import Key, Workshop
 from segbench.records import CheckpointInfo, ClassTable, Reading, RunInfo, Sample
@@ -34,11 +34,8 @@ if TYPE_CHECKING:
     from segbench.jobs import Job, JobRunner
 
 Stage = Literal["no dataset", "no checkpoint", "ready"]
-Mode = Literal["side", "overlay", "difference", "scores", "lecture"]
 Color = tuple[int, int, int]
 FILES = "files"  # the split's name for image files dragged in
-CACHE_BYTES = 256 * 2**20
-LECTURE_SAMPLES = 4  # columns of slides 84-86, and the reference's batch
 
 
 class PredictionView(Protocol):
@@ -67,6 +64,7 @@ class PredictionPresenter:
         self._session = session
         self._jobs = jobs
         self._workshop = bench or Workshop()
+        self._predictions = Predictions(jobs, self._workshop)
         self._view: PredictionView | None = None
         self._active = False
         self._dirty = True
@@ -79,16 +77,13 @@ class PredictionPresenter:
         self._file_index = -1  # >= 0: the files dragged in are shown
         self._opening: Job | None = None
         self._loading: Job | None = None
-        self._predicting: Job | None = None
-        self._asked: frozenset[int] = frozenset()  # samples that job will bring
         self._scoring: Job | None = None
         self._composing: Job | None = None
         self._batch_statistics = False
         self._sample: Sample | None = None
-        self._readings: OrderedDict[int, LiveReading] = OrderedDict()
         self._colors: dict[str, Color] = {}  # by class name: what the user chose
         self._choices: list[Choice] = []
-        self.mode: Mode = "side"
+        self.mode = "side"
         self.reading: Reading | None = None
         self.preset = "default"
         self.scored: ScoredSplit | None = None
@@ -131,7 +126,7 @@ class PredictionPresenter:
     @property
     def live(self) -> LiveReading | None:
         """The present sample's prediction, if it has come."""
-        return self._readings.get(self.index)
+        return self._predictions.find(self.index)
 
     @property
     def split(self) -> str:
@@ -236,7 +231,7 @@ class PredictionPresenter:
         if self.scored is not None and (index := self.scored.find_next_worst(self.index)) is not None:
             self.go_to(index)
 
-    def set_mode(self, mode: Mode) -> None:
+    def set_mode(self, mode: str) -> None:
         self.mode = mode
         if mode == "lecture":
             self._ask_prediction()
@@ -277,7 +272,7 @@ class PredictionPresenter:
         """Whether batch norms read the present batch, as the reference's test loop lets them."""
         if batch_statistics != self._batch_statistics:
             self._batch_statistics = batch_statistics
-            self._forget()
+            self._predictions.forget()
             self._refresh()
 
     def score_split(self) -> None:
@@ -369,10 +364,7 @@ class PredictionPresenter:
         if self._is(self._loading, job):
             self._loading = None
             self._show_sample(result)
-        elif self._is(self._predicting, job):
-            self._predicting, self._asked = None, frozenset()
-            for live in result:
-                self._keep(live)
+        elif self._predictions.take(job, result):
             self.view.show_busy(False)
             self._show_reading()
             self._ask_ahead()
@@ -393,8 +385,7 @@ class PredictionPresenter:
         """A job of the panel ended without a result; the error dialog says why."""
         if self._is(self._loading, job):
             self._loading = None
-        elif self._is(self._predicting, job):
-            self._predicting, self._asked = None, frozenset()
+        elif self._predictions.end(job):
             self.view.show_busy(False)
         elif self._is(self._scoring, job):
             self._scoring = None
@@ -418,7 +409,7 @@ class PredictionPresenter:
     def _take_checkpoint(self, info: CheckpointInfo) -> None:
         training = Choice("training", self._training, "", "last")
         self._following = self._following and training.is_of(info)
-        self._forget()
+        self._predictions.forget()
         self._use_default(info)
         self._show_choices()
         self._refresh()
@@ -460,15 +451,8 @@ class PredictionPresenter:
                 self.go_to(dataset.splits[split][0])
                 return
 
-    def _forget(self) -> None:
-        """Predictions made under another key, or of another source."""
-        if self._predicting is not None:
-            self._predicting.cancel()
-        self._predicting, self._asked = None, frozenset()
-        self._readings.clear()
-
     def _change_source(self) -> None:
-        self._forget()
+        self._predictions.forget()
         self.cancel_scoring()
         self.scored, self._scoring, self._sample = None, None, None
         self.view.show_scoring(0, 0)
@@ -488,7 +472,6 @@ class PredictionPresenter:
         self.view.show_position(index - span[0] + 1, len(span), source.name(index))
         self._show_splits()
         if (live := self.live) is not None:
-            self._readings.move_to_end(index)
             if self._sample is not live.sample:
                 self._show_sample(live.sample)
             self._show_reading()
@@ -502,46 +485,22 @@ class PredictionPresenter:
             )
         self._ask_prediction()
 
-    def _group(self, index: int) -> tuple[int, ...]:
-        """The samples that go through the network together: one, or the reference's batch of four."""
-        if not self._batch_statistics:
-            return (index,)
-        span = self.span
-        first = span[0] + (index - span[0]) // LECTURE_SAMPLES * LECTURE_SAMPLES
-        return tuple(range(first, min(first + LECTURE_SAMPLES, span[-1] + 1)))
-
     def _wanted(self) -> list[int]:
-        count = LECTURE_SAMPLES if self.mode == "lecture" else 1
+        count = BATCH if self.mode == "lecture" else 1
         return [i for i in range(self.index, self.index + count) if i in self.span]
 
     def _ask_prediction(self, ahead: Sequence[int] = ()) -> None:
         key, info = self._key(), self.checkpoint
-        missing = [i for i in ahead or self._wanted() if i not in self._readings]
-        if key is None or info is None or self.source is None or not self._active or not missing:
+        if key is None or info is None or self.source is None or not self._active:
             return
-        if set(missing) <= self._asked:
-            return
-        groups = list(dict.fromkeys(self._group(i) for i in missing))
-        work = self._workshop.predict(self.source, groups, key, info.classes, self.comparable)
-        self._predicting = self._jobs.start(
-            "predict sample", work, title="Predicting a sample", urgent=True, newest_wins=True
-        )
-        self._asked = frozenset(i for group in groups for i in group)
-        self.view.show_busy(not ahead)
+        wanted = ahead or self._wanted()
+        if self._predictions.ask(self.source, self.span, wanted, key, info.classes, self.comparable):
+            self.view.show_busy(not ahead)
 
     def _ask_ahead(self) -> None:
-        """The next sample, too, unless a training would pay for it."""
-        if self._predicting is None and not any(job.kind in ("train", "predict") for job in self._jobs.jobs()):
-            following = [i for i in (self.index + 1,) if i in self.span]
-            if following:
-                self._ask_prediction(following)
-
-    def _keep(self, live: LiveReading) -> None:
-        self._readings[live.index] = live
-        spent = sum(kept.byte_count for kept in self._readings.values())
-        while spent > CACHE_BYTES and len(self._readings) > LECTURE_SAMPLES + 1:
-            _, oldest = self._readings.popitem(last=False)
-            spent -= oldest.byte_count
+        """The next sample, too, while nothing else needs the network."""
+        if self.index + 1 in self.span and self._predictions.idle:
+            self._ask_prediction((self.index + 1,))
 
     def _use_reading(self, reading: Reading, preset: str, quiet: bool = False) -> None:
         """quiet: the view shows the thresholds already."""
@@ -598,7 +557,8 @@ class PredictionPresenter:
 
     def _show_lecture(self) -> None:
         """Composed off the GUI thread: with large images it takes a second."""
-        readings = [self._readings[i] for i in self._wanted() if i in self._readings]
+        found = [self._predictions.find(i) for i in self._wanted()]
+        readings = [live for live in found if live is not None]
         if self.mode != "lecture" or self.reading is None or not readings:
             return
         work = workshop.compose_display(readings, self.reading)

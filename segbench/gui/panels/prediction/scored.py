@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from segbench.records import Reading, Scores
 
 
-class ScoredImage(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class ScoredImage:
     """One image's mean IoU over the classes that occur in it or were predicted; None if none does."""
 
     index: int

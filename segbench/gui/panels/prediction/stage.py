@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QColor, QResizeEvent
+from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QImage, QPainter, QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QStackedLayout, QVBoxLayout, QWidget
 
 from segbench.gui.panels.prediction.legend import DifferenceLegend, ScoreLegend
 from segbench.gui.theme import mark
 from segbench.gui.widgets.image_canvas import ImageCanvas, link_cameras
+from segbench.gui.widgets.picture import Style
 from segbench.records import ClassTable
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class Stage(QWidget):
 
         # A row is what people expect; two rows have to be clearly better
         columns = len(shown)
-        if self.mode != "lecture" and len(shown) > 1 and max(map(scale, range(1, columns))) > 1.1 * scale(columns):
+        if self.mode != "lecture" and len(shown) > 1 and max(map(scale, range(1, columns))) > 1.2 * scale(columns):
             columns = max(range(1, columns), key=scale)
         if (columns, *shown) == self._arranged:
             return
@@ -187,7 +188,7 @@ class Stage(QWidget):
         # Its ground is grey already, so its colours need not let the image through
         self.canvases["difference"].set_opacity(0.75 if self._overlay else 0.0)
 
-    def set_style(self, style: str) -> None:
+    def set_style(self, style: Style) -> None:
         for name in ("truth", "prediction"):
             self.canvases[name].set_style(style)
 
@@ -223,7 +224,8 @@ class Stage(QWidget):
             canvas.set_planes(None)
             return
         colors = self._colors if self._comparable and self._colors else own.colors if own is not None else ()
-        (canvas.set_planes if sample.masks.ndim == 3 else canvas.set_labels)(sample.masks, colors)
+        show: Any = canvas.set_planes if sample.masks.ndim == 3 else canvas.set_labels
+        show(sample.masks, colors)
 
     def _show_prediction(self) -> None:
         canvas, live = self.canvases["prediction"], self._live
@@ -285,6 +287,30 @@ class Stage(QWidget):
         canvas.set_planes(live.planes[k : k + 1], ((255, 255, 255),))
         self.score_legend.set_colors([QColor(*map(int, rgb)) for rgb in score_table()[::15]])
         self.score_legend.set_scale((0.0, top), live.reading.windows[k])
+
+    def render_png(self) -> bytes | None:
+        """The pictures of the present mode side by side as PNG bytes; the lecture's display and small images enlarged."""
+        sizes = {c: c.image_size for c in self.canvases.values() if c.isVisibleTo(self)}
+        shown = [c for c, size in sizes.items() if size is not None]
+        if not shown:
+            return None
+        height = max(size[0] for size in sizes.values() if size is not None)
+        scale = max(1, min(8, 512 // height)) if self.mode != "lecture" else max(1, min(4, 1800 // height))
+        parts = [c.render_picture(scale) for c in shown]
+        gap = 8
+        size = QSize(sum(p.width() for p in parts) + gap * (len(parts) - 1), max(p.height() for p in parts))
+        whole = QImage(size, QImage.Format.Format_RGB32)
+        whole.fill(Qt.GlobalColor.white)
+        painter, x = QPainter(whole), 0
+        for part in parts:
+            painter.drawImage(x, 0, part)
+            x += part.width() + gap
+        painter.end()
+        data = QByteArray()
+        buffer = QBuffer(data)
+        buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+        whole.save(buffer, "PNG")
+        return bytes(data.data())
 
     # The pixel under the cursor ---------------------------------------------------------------------------------------------
 

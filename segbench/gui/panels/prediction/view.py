@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QSize, Qt, QUrl
+from PySide6.QtCore import QByteArray, Qt, QUrl
 from PySide6.QtGui import (
     QAction,
     QDragEnterEvent,
@@ -19,28 +19,24 @@ from PySide6.QtGui import (
     QUndoStack,
 )
 from PySide6.QtWidgets import (
-    QButtonGroup,
-    QCheckBox,
     QComboBox,
     QFileDialog,
     QHBoxLayout,
     QLabel,
-    QPushButton,
-    QSpinBox,
     QSplitter,
     QStackedWidget,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
+from segbench.gui.panels.prediction.bars import MODES, CheckpointBar, SampleBar
 from segbench.gui.panels.prediction.choices import Choice
 from segbench.gui.panels.prediction.image_list import ImageList
 from segbench.gui.panels.prediction.scored import ScoredSplit
 from segbench.gui.panels.prediction.stage import Stage
 from segbench.gui.panels.prediction.undo import Change
+from segbench.gui.panels.prediction.words import describe_checkpoint, describe_choice, describe_mismatch
 from segbench.gui.theme import mark
-from segbench.gui.widgets.class_marks import SegmentButton
 from segbench.gui.widgets.class_table import ClassTableWidget
 from segbench.gui.widgets.empty_state import EmptyState
 from segbench.records import CheckpointInfo, ClassTable, Reading, Sample
@@ -51,13 +47,6 @@ if TYPE_CHECKING:
 
 Color = tuple[int, int, int]
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm")
-MODES = (
-    ("side", "Side by side", "Image, truth and prediction beside each other"),
-    ("overlay", "Overlay", "The prediction on the image, as large as it goes"),
-    ("difference", "Difference", "What was found, what was too much, what was missed"),
-    ("scores", "Scores", "The network's output for the present class, before any threshold"),
-    ("lecture", "Lecture display", "Seven rows as on slides 84 to 86: this sample and the next three"),
-)
 PRESETS = (
     ("default", "Checkpoint’s own thresholds", "As the network was trained to be read"),
     ("half", "Half", "Half the class's value, or probability 0.5"),
@@ -85,7 +74,16 @@ class PredictionView(QWidget):
         self.stage = Stage()
         self.table = ClassTableWidget()
         self.images = ImageList()
-        self._build_bars()
+        self.bar, self.samples = CheckpointBar(), SampleBar()
+        self.checkpoint, self.statistics, self.save_picture = (
+            self.bar.checkpoint,
+            self.bar.statistics,
+            self.bar.save_picture,
+        )
+        self.split, self.number = self.samples.split, self.samples.number
+        self.warning = QLabel(wordWrap=True, objectName="class_warning")
+        mark(self.warning, "warning")
+        self.warning.hide()
         self._build_body()
         self._build_actions()
         self._connect()
@@ -96,72 +94,6 @@ class PredictionView(QWidget):
         self._undo = stack
 
     # Build ------------------------------------------------------------------------------------------------------------------
-
-    def _build_bars(self) -> None:
-        self.checkpoint = QComboBox(objectName="checkpoint")
-        self.checkpoint.setAccessibleName("Checkpoint")
-        self.checkpoint.setToolTip("The trained network that predicts: the best or the last checkpoint of a run")
-        self.checkpoint.setMinimumWidth(220)
-        self.checkpoint.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.checkpoint.setPlaceholderText("Choose a checkpoint")
-        self.browse = QPushButton("Browse…", objectName="browse_checkpoint")
-        self.browse.setToolTip("Choose a checkpoint file: segbench's .safetensors, or DLStudio's .pt")
-        self.facts = QLabel(objectName="checkpoint_facts")
-        self.facts.setMinimumWidth(10)
-        mark(self.facts, "muted")
-        self.statistics = QCheckBox("Batch statistics", objectName="batch_statistics")
-        self.statistics.setToolTip(
-            "Read like the reference: its test loop never calls eval(), so batch norms use mean and deviation of the four images "
-            "that happen to come together, and a prediction depends on its neighbours. Off: the running statistics from training."
-        )
-        self.export = QPushButton("Export masks…", objectName="export_masks")
-        self.export.setToolTip("Write masks to files (Ctrl+E)")
-        self.save_picture = QPushButton("Save picture…", objectName="save_picture")
-        self.save_picture.setToolTip("Save what is shown here as a PNG (Ctrl+Shift+S)")
-        top = QHBoxLayout()
-        top.setSpacing(8)
-        top.addWidget(self.checkpoint, 3)
-        top.addWidget(self.browse)
-        top.addWidget(self.facts, 2)
-        top.addWidget(self.statistics)
-        top.addWidget(self.save_picture)
-        top.addWidget(self.export)
-
-        self.modes = QButtonGroup(self)
-        row = QHBoxLayout()
-        row.setSpacing(0)
-        for number, (mode, text, tip) in enumerate(MODES):
-            button = SegmentButton(text)
-            button.setChecked(number == 0)
-            button.setToolTip(f"{tip} (Alt+{number + 1})")
-            button.setObjectName(f"mode_{mode}")
-            button.setProperty("mode_name", mode)
-            self.modes.addButton(button, number)
-            row.addWidget(button)
-        self.linked = QCheckBox("Linked", objectName="linked")
-        self.linked.setChecked(True)
-        self.linked.setToolTip("Zoom and move all pictures together (L)")
-        self.split = QComboBox(objectName="split")
-        self.split.setAccessibleName("Split")
-        self.split.setToolTip("Which part of the dataset to click through")
-        self.back = QToolButton(arrowType=Qt.ArrowType.LeftArrow, toolTip="Previous (A or Left)", objectName="back")
-        self.forth = QToolButton(arrowType=Qt.ArrowType.RightArrow, toolTip="Next (D or Right)", objectName="forth")
-        self.number = QSpinBox(objectName="sample_number", keyboardTracking=False, minimum=1)
-        self.number.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
-        self.number.setAlignment(Qt.AlignmentFlag.AlignRight)
-        self.number.setAccessibleName("Number of the image in its split")
-        self.number.setToolTip("Go to an image of this split (G)")
-        self.of = QLabel("of 0", objectName="sample_count")
-        row.addSpacing(8)
-        row.addWidget(self.linked)
-        row.addStretch(1)
-        for widget in (self.split, self.back, self.number, self.of, self.forth):
-            row.addWidget(widget)
-            row.addSpacing(4)
-        self.warning = QLabel(wordWrap=True, objectName="class_warning")
-        mark(self.warning, "warning")
-        self.warning.hide()
-        self._top, self._row = top, row
 
     def _build_body(self) -> None:
         self.presets = QComboBox(objectName="presets")
@@ -190,7 +122,7 @@ class PredictionView(QWidget):
         left = QVBoxLayout(pictures)
         left.setContentsMargins(0, 0, 0, 0)
         left.setSpacing(8)
-        left.addLayout(self._row)
+        left.addWidget(self.samples)
         left.addWidget(self.stage, 1)
         self.body.addWidget(pictures)
         self.body.addWidget(self.side)
@@ -209,7 +141,7 @@ class PredictionView(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 8, 16, 8)
         layout.setSpacing(8)
-        layout.addLayout(self._top)
+        layout.addWidget(self.bar)
         layout.addWidget(self.warning)
         layout.addWidget(self.pages, 1)
 
@@ -225,7 +157,8 @@ class PredictionView(QWidget):
             action.triggered.connect(lambda _checked=False: run())
             self.addAction(action)
             self._actions.append(action)
-            return action
+            made: QAction = action
+            return made
 
         add("next", "Next image", lambda: ask.step(1), "D Right")
         add("previous", "Previous image", lambda: ask.step(-1), "A Left")
@@ -250,7 +183,7 @@ class PredictionView(QWidget):
             "T",
             "Truth and prediction in turn: what jumps is wrong",
         )
-        add("link", "Link pictures", self.linked.toggle, "L", "Zoom and move all pictures together")
+        add("link", "Link pictures", self.samples.linked.toggle, "L", "Zoom and move all pictures together")
         add("score", "Predict whole split", self._score, "Ctrl+Return")
         add("browse", "Open checkpoint…", self._browse)
         self.save_action = add("save", "Save picture…", self._save_picture, "Ctrl+Shift+S")
@@ -263,15 +196,15 @@ class PredictionView(QWidget):
     def _connect(self) -> None:
         ask = self._presenter
         self.checkpoint.activated.connect(ask.choose)
-        self.browse.clicked.connect(self._browse)
+        self.bar.browse.clicked.connect(self._browse)
         self.statistics.toggled.connect(ask.set_batch_statistics)
-        self.export.clicked.connect(self._export)
-        self.modes.idClicked.connect(lambda number: self._choose_mode(MODES[number][0]))
+        self.bar.export.clicked.connect(self._export)
+        self.samples.modes.idClicked.connect(lambda number: self._choose_mode(MODES[number][0]))
         self.save_picture.clicked.connect(self._save_picture)
-        self.linked.toggled.connect(self.stage.set_linked)
+        self.samples.linked.toggled.connect(self.stage.set_linked)
         self.split.activated.connect(lambda i: ask.choose_split(self.split.itemData(i)))
-        self.back.clicked.connect(lambda: ask.step(-1))
-        self.forth.clicked.connect(lambda: ask.step(1))
+        self.samples.back.clicked.connect(lambda: ask.step(-1))
+        self.samples.forth.clicked.connect(lambda: ask.step(1))
         self.number.editingFinished.connect(self._go_to_number)
         self.empty_dataset.requested.connect(lambda: ask.show_page("dataset"))
         self.empty_checkpoint.requested.connect(lambda: ask.show_page("training"))
@@ -312,7 +245,7 @@ class PredictionView(QWidget):
         place = {"no dataset": 0, "no checkpoint": 1, "ready": 2}[stage]
         self.pages.setCurrentIndex(place)
         ready = stage == "ready"
-        for widget in (self.export, self.statistics, self.save_picture):
+        for widget in (self.bar.export, self.statistics, self.save_picture):
             widget.setEnabled(ready)
         for action in self._actions:
             action.setEnabled(ready or action.objectName() == "prediction_browse")
@@ -323,7 +256,7 @@ class PredictionView(QWidget):
         self.checkpoint.blockSignals(True)
         self.checkpoint.clear()
         for choice in choices:
-            self.checkpoint.addItem(_describe_choice(choice))
+            self.checkpoint.addItem(describe_choice(choice))
             self.checkpoint.setItemData(self.checkpoint.count() - 1, choice.path, Qt.ItemDataRole.ToolTipRole)
         self.checkpoint.setCurrentIndex(place)
         self.checkpoint.setEnabled(bool(choices))
@@ -342,15 +275,15 @@ class PredictionView(QWidget):
             else "The classes are others than the network’s."
         )
         self.images.set_enabled(can_score, split, why)
-        self.facts.setText("" if info is None else _describe_checkpoint(info))
-        self.facts.setToolTip(
+        self.bar.facts.setText("" if info is None else describe_checkpoint(info))
+        self.bar.facts.setToolTip(
             "" if info is None else f"{info.path}\n{info.parameters:,} parameters, sha256 {info.sha256[:16]}"
         )
         if info is None or truth is None or comparable:
             self.warning.hide()
         else:
             self.warning.show()
-            self.warning.setText(_describe_mismatch(info.classes, truth))
+            self.warning.setText(describe_mismatch(info.classes, truth))
 
     def show_splits(self, splits: Sequence[tuple[str, int]], present: str) -> None:
         items = [(SPLIT_WORDS.get(name, name), name) for name, count in splits if count]
@@ -363,14 +296,7 @@ class PredictionView(QWidget):
 
     def show_position(self, place: int, count: int, name: str) -> None:
         self._place, self._count, self._name = place, count, name
-        self.number.blockSignals(True)
-        self.number.setMaximum(max(count, 1))
-        self.number.setValue(place)
-        self.number.setFixedWidth(self.number.fontMetrics().horizontalAdvance(f"{count}0") + 16)
-        self.number.blockSignals(False)
-        self.of.setText(f"of {count:,}")
-        self.back.setEnabled(place > 1)
-        self.forth.setEnabled(place < count)
+        self.samples.show_position(place, count)
         self.images.select(self._presenter.index)
 
     def show_classes(self, classes: ClassTable, scale: str) -> None:
@@ -436,7 +362,7 @@ class PredictionView(QWidget):
     # What the user does -----------------------------------------------------------------------------------------------------
 
     def _choose_mode(self, mode: str) -> None:
-        next(b for b in self.modes.buttons() if b.property("mode_name") == mode).setChecked(True)
+        next(b for b in self.samples.modes.buttons() if b.property("mode_name") == mode).setChecked(True)
         self.stage.set_mode(mode)
         self._presenter.set_mode(mode)
 
@@ -497,7 +423,7 @@ class PredictionView(QWidget):
         dialog.open()
 
     def _save_picture(self) -> None:
-        picture = self.render_picture()
+        picture = self.stage.render_png()
         if picture is None:
             return
         dialog = QFileDialog(
@@ -509,31 +435,6 @@ class PredictionView(QWidget):
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.fileSelected.connect(lambda path: self._presenter.save_file(path, picture))
         dialog.open()
-
-    def render_picture(self) -> bytes | None:
-        """The pictures of the present mode side by side as PNG bytes; the lecture's display and small images enlarged."""
-        shown = [c for c in self.stage.canvases.values() if c.isVisibleTo(self.stage) and c.image_size is not None]
-        if not shown:
-            return None
-        height = max(c.image_size[0] for c in shown)
-        scale = max(1, min(8, 512 // height)) if self.stage.mode != "lecture" else max(1, min(4, 1800 // height))
-        parts = [c.render_picture(scale) for c in shown]
-        from PySide6.QtGui import QImage, QPainter
-
-        gap = 8
-        size = QSize(sum(p.width() for p in parts) + gap * (len(parts) - 1), max(p.height() for p in parts))
-        whole = QImage(size, QImage.Format.Format_RGB32)
-        whole.fill(Qt.GlobalColor.white)
-        painter, x = QPainter(whole), 0
-        for part in parts:
-            painter.drawImage(x, 0, part)
-            x += part.width() + gap
-        painter.end()
-        data = QByteArray()
-        buffer = QBuffer(data)
-        buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-        whole.save(buffer, "PNG")
-        return bytes(data.data())
 
     # Qt ---------------------------------------------------------------------------------------------------------------------
 
@@ -568,33 +469,3 @@ def _read_images(urls: Sequence[QUrl]) -> list[str]:
     paths = [url.toLocalFile() for url in urls if url.isLocalFile()]
     ours = [path for path in paths if path.lower().endswith(IMAGE_ENDINGS)]
     return ours if ours and len(ours) == len(urls) else []
-
-
-def _describe_choice(choice: Choice) -> str:
-    if choice.kind == "training":
-        return f"The run in training: {choice.name}"
-    if choice.kind == "file":
-        return choice.name
-    iou = f" (IoU {choice.best_iou:.3f})" if choice.which == "best" and choice.best_iou is not None else ""
-    return f"{choice.name} – {choice.which}{iou}"
-
-
-def _describe_checkpoint(info: CheckpointInfo) -> str:
-    parts = [info.network, f"step {info.step:,}"] if info.step else [info.network]
-    if info.epoch:
-        parts.append(f"epoch {info.epoch}")
-    if info.scores is not None and info.scores.mean_iou is not None:
-        parts.append(f"validation IoU {info.scores.mean_iou:.3f}")
-    return "  ·  ".join(parts)
-
-
-def _describe_mismatch(network: ClassTable, truth: ClassTable) -> str:
-    return (
-        f"This network knows {_list_names(network)}; the dataset has {_list_names(truth)}. "
-        "It predicts all the same, but there is no IoU."
-    )
-
-
-def _list_names(classes: ClassTable) -> str:
-    names = ", ".join(classes.names[:4]) + ("…" if len(classes) > 4 else "")
-    return f"{len(classes)} classes ({names}{', one a pixel' if classes.exclusive else ''})"

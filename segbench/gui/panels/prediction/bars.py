@@ -1,0 +1,113 @@
+"""The prediction panel's two rows of controls: which checkpoint, and which picture of which sample. They only hold widgets."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QCheckBox,
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSpinBox,
+    QToolButton,
+    QWidget,
+)
+
+from segbench.gui.theme import mark
+from segbench.gui.widgets.class_marks import SegmentButton
+
+MODES = (
+    ("side", "Side by side", "Image, truth and prediction beside each other"),
+    ("overlay", "Overlay", "The prediction on the image, as large as it goes"),
+    ("difference", "Difference", "What was found, what was too much, what was missed"),
+    ("scores", "Scores", "The network's output for the present class, before any threshold"),
+    ("lecture", "Lecture display", "Seven rows as on slides 84 to 86: this sample and the next three"),
+)
+
+
+class CheckpointBar(QWidget):
+    """Checkpoint, what it is, how it is read, what can be written."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.checkpoint = QComboBox(objectName="checkpoint")
+        self.checkpoint.setAccessibleName("Checkpoint")
+        self.checkpoint.setToolTip("The trained network that predicts: the best or the last checkpoint of a run")
+        self.checkpoint.setMinimumWidth(220)
+        self.checkpoint.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.checkpoint.setPlaceholderText("Choose a checkpoint")
+        self.browse = QPushButton("Browse…", objectName="browse_checkpoint")
+        self.browse.setToolTip("Choose a checkpoint file: segbench's .safetensors, or DLStudio's .pt")
+        self.facts = QLabel(objectName="checkpoint_facts")
+        self.facts.setMinimumWidth(10)
+        mark(self.facts, "muted")
+        self.statistics = QCheckBox("Batch statistics", objectName="batch_statistics")
+        self.statistics.setToolTip(
+            "Read like the reference: its test loop never calls eval(), so batch norms use mean and deviation of the four images "
+            "that happen to come together, and a prediction depends on its neighbours. Off: the running statistics from training."
+        )
+        self.export = QPushButton("Export masks…", objectName="export_masks")
+        self.export.setToolTip("Write masks to files (Ctrl+E)")
+        self.save_picture = QPushButton("Save picture…", objectName="save_picture")
+        self.save_picture.setToolTip("Save what is shown here as a PNG (Ctrl+Shift+S)")
+        top = QHBoxLayout(self)
+        top.setContentsMargins(0, 0, 0, 0)
+        top.setSpacing(8)
+        top.addWidget(self.checkpoint, 3)
+        top.addWidget(self.browse)
+        top.addWidget(self.facts, 2)
+        top.addWidget(self.statistics)
+        top.addWidget(self.save_picture)
+        top.addWidget(self.export)
+
+
+class SampleBar(QWidget):
+    """The way of looking, and the sample looked at."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.modes = QButtonGroup(self)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        for number, (mode, text, tip) in enumerate(MODES):
+            button = SegmentButton(text)
+            button.setChecked(number == 0)
+            button.setToolTip(f"{tip} (Alt+{number + 1})")
+            button.setObjectName(f"mode_{mode}")
+            button.setProperty("mode_name", mode)
+            self.modes.addButton(button, number)
+            row.addWidget(button)
+        self.linked = QCheckBox("Linked", objectName="linked")
+        self.linked.setChecked(True)
+        self.linked.setToolTip("Zoom and move all pictures together (L)")
+        self.split = QComboBox(objectName="split")
+        self.split.setAccessibleName("Split")
+        self.split.setToolTip("Which part of the dataset to click through")
+        self.back = QToolButton(arrowType=Qt.ArrowType.LeftArrow, toolTip="Previous (A or Left)", objectName="back")
+        self.forth = QToolButton(arrowType=Qt.ArrowType.RightArrow, toolTip="Next (D or Right)", objectName="forth")
+        self.number = QSpinBox(objectName="sample_number", keyboardTracking=False, minimum=1)
+        self.number.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
+        self.number.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.number.setAccessibleName("Number of the image in its split")
+        self.number.setToolTip("Go to an image of this split (G)")
+        self.of = QLabel("of 0", objectName="sample_count")
+        row.addSpacing(8)
+        row.addWidget(self.linked)
+        row.addStretch(1)
+        for widget in (self.split, self.back, self.number, self.of, self.forth):
+            row.addWidget(widget)
+            row.addSpacing(4)
+
+    def show_position(self, place: int, count: int) -> None:
+        """The place-th of `count` samples."""
+        self.number.blockSignals(True)
+        self.number.setMaximum(max(count, 1))
+        self.number.setValue(place)
+        self.number.setFixedWidth(self.number.fontMetrics().horizontalAdvance(f"{count}0") + 16)
+        self.number.blockSignals(False)
+        self.of.setText(f"of {count:,}")
+        self.back.setEnabled(place > 1)
+        self.forth.setEnabled(place < count)
