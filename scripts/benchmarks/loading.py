@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).resolve().parents[1])]
 
-from benchmarks.stalls import LateTimer
-from benchmarks.window import drive, until
+from benchmarks.stalls import LateTimer  # noqa: E402
+from benchmarks.window import drive, until  # noqa: E402
 
 if TYPE_CHECKING:
     from segbench.gui.desk import Desk

@@ -8,11 +8,10 @@ from argparse import Namespace
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from unittest import mock
+from typing import TYPE_CHECKING
 
 from benchmarks.report import Row, median, percentile
-from benchmarks.window import be_ready, drive, until
+from benchmarks.window import Paints, be_ready, drive, until
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
@@ -173,27 +172,17 @@ async def _scroll(desk: Desk, shapes: Path, steps: int) -> tuple[float, list[flo
     from PySide6.QtWidgets import QApplication
 
     from segbench.events import DatasetOpened
-    from segbench.gui.widgets.gallery import Gallery
 
     await be_ready(desk)
-    # The second opening: the first one's conversion has nothing to do with the gallery
     opened: list[float] = []
     desk.session._handlers.insert(
         0, lambda events: opened.extend(time.perf_counter() for e in events if isinstance(e, DatasetOpened))
     )
-    painted: list[float] = []
-    paint = Gallery.paintEvent
-
-    def note_paint(self: Any, event: Any) -> None:
-        paint(self, event)
-        if self.model().rowCount():
-            painted.append(time.perf_counter())
-
-    with mock.patch.object(Gallery, "paintEvent", note_paint):
-        desk.open_paths([str(shapes)])
-        await until(lambda: opened, 300, "the dataset")
-        await until(lambda: painted, 60, "the gallery's first paint")
     gallery = desk.views["dataset"].gallery
+    paints = Paints(gallery.viewport())
+    desk.open_paths([str(shapes)])
+    await until(lambda: opened, 300, "the dataset")
+    await until(lambda: paints.since(opened[0]), 60, "the gallery's first paint")
     await until(
         lambda: all(gallery.cache.holds(n, gallery.wanted_side) for n in gallery.visible_rows()), 60, "thumbnails"
     )
@@ -213,7 +202,7 @@ async def _scroll(desk: Desk, shapes: Path, steps: int) -> tuple[float, list[flo
         viewport.repaint()
         times.append((time.perf_counter() - began) * 1000)
         await asyncio.sleep(0.03)
-    return (painted[0] - opened[0]) * 1000, times, (filled - opened[0]) * 1000
+    return ((paints.since(opened[0]) or filled) - opened[0]) * 1000, times, (filled - opened[0]) * 1000
 
 
 def _open_qt() -> QApplication:

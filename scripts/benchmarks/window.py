@@ -21,19 +21,23 @@ Driver = Callable[["Desk"], Coroutine[Any, Any, Result]]
 def drive(driver: Driver[Result], arguments: Sequence[str] = (), limit: float = 3600) -> Result:
     """Opens the window, runs `driver(desk)` in its event loop, closes the window, and gives what the driver returned.
 
-    Raises whatever the driver raised, RuntimeError for an error that the window reported meanwhile, TimeoutError after
-    `limit` seconds.
+    Raises whatever the driver raised, RuntimeError for an error that the window reported meanwhile (one that it reports
+    while it closes is only printed), TimeoutError after `limit` seconds.
     """
     from segbench.gui import app, desk
 
     begin = desk.Desk.begin
     tasks: list[asyncio.Task[Result]] = []
     reports: list[Any] = []
+    errors: list[Any] = []
 
     async def live(there: Desk) -> Result:
         there.alarm.raised.connect(reports.append)
         try:
-            return await asyncio.wait_for(driver(there), limit)
+            result = await asyncio.wait_for(driver(there), limit)
+            errors.extend(reports)
+            reports.clear()
+            return result
         finally:
             there.close_unasked()
 
@@ -46,8 +50,10 @@ def drive(driver: Driver[Result], arguments: Sequence[str] = (), limit: float = 
     if code or not tasks:
         raise RuntimeError(f"The window could not be opened (exit code {code}).")
     result = tasks[0].result()
-    if reports:
-        raise RuntimeError(f"The window reported an error: {reports[0].message}\n{reports[0].details}")
+    for report in reports:
+        print(f"Reported while the window closed: {report.message}", file=sys.stderr)
+    if errors:
+        raise RuntimeError(f"The window reported an error: {errors[0].message}\n{errors[0].details}")
     return result
 
 
@@ -75,10 +81,10 @@ async def open_path(desk: Desk, path: object) -> None:
 
 
 class Paints:
-    """Notes when a widget begins to be painted. Keep it as long as it shall listen."""
+    """Notes when a widget has been painted: the next turn of the event loop. Keep it as long as it shall listen."""
 
     def __init__(self, widget: QWidget) -> None:
-        from PySide6.QtCore import QEvent, QObject
+        from PySide6.QtCore import QEvent, QObject, QTimer
 
         self.times: list[float] = []
         times = self.times
@@ -86,12 +92,12 @@ class Paints:
         class Filter(QObject):
             def eventFilter(self, _watched: QObject, event: QEvent) -> bool:
                 if event.type() == QEvent.Type.Paint:
-                    times.append(time.perf_counter())
+                    QTimer.singleShot(0, lambda: times.append(time.perf_counter()))
                 return False
 
         self._filter = Filter(widget)
         widget.installEventFilter(self._filter)
 
     def since(self, moment: float) -> float | None:
-        """The first paint after that moment; None if there was none yet."""
+        """The end of the first paint that ended after that moment; None if there was none yet."""
         return next((at for at in self.times if at > moment), None)
