@@ -28,8 +28,8 @@ class EmptyState(QWidget):
         self.button = QPushButton(button)
         self.button.setObjectName("empty_state_button")
         self.button.clicked.connect(self.requested)
-        self.button.setVisible(bool(button))
         column.addWidget(self.button, 0, Qt.AlignmentFlag.AlignHCenter)
+        self.button.setVisible(bool(button))  # in its place by now: shown before, it would be a window of its own
         column.addStretch(2)
 
     def say(self, sentence: str) -> None:
