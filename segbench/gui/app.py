@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any
-
-from segbench import display
 
 if TYPE_CHECKING:
     import asyncio
@@ -41,13 +38,15 @@ def run_window(arguments: list[str]) -> int:
 
     Returns 0, or 1 with one sentence on stderr when no window can be opened here.
     """
-    if not display.has_display() or not _answers():
-        return _complain(f"{display.NO_DISPLAY} `segbench doctor` tells more.")
+    if not _answers():
+        from segbench.display import NO_DISPLAY
+
+        return _complain(f"{NO_DISPLAY} `segbench doctor` tells more.")
     try:
         from PySide6.QtCore import qInstallMessageHandler
         from PySide6.QtWidgets import QApplication
 
-        from segbench.gui import theme
+        from segbench.gui import icons, theme
         from segbench.gui.first_look import load_first_look
         from segbench.gui.main_window import MainWindow
     except ImportError as error:
@@ -60,10 +59,11 @@ def run_window(arguments: list[str]) -> int:
     qt.setQuitOnLastWindowClosed(False)
     look = load_first_look()
     theme.apply_first(qt, look.dark)
+    icons.hold()
     window = MainWindow(look)
     window.show()
     deadline = time.monotonic() + PAINT_SECONDS
-    while not window.is_painted and time.monotonic() < deadline:
+    while not window.paint_first() and time.monotonic() < deadline:
         qt.processEvents()
     return _live(qt, window, look, arguments)
 
@@ -123,23 +123,28 @@ async def _stay_open(desk: Desk, closed: asyncio.Event, arguments: list[str]) ->
 
 
 def _answers() -> bool:
-    """Does somebody listen at a local X display? Qt would abort the process otherwise. True where that cannot be told."""
+    """Is there a display, and does somebody listen at it if it is a local X server? Qt would abort the process otherwise.
+
+    As `segbench.display` asks, without its imports, which the first paint would wait for.
+    """
+    if not sys.platform.startswith("linux"):
+        return True
     name = os.environ.get("DISPLAY", "")
-    if not sys.platform.startswith("linux") or not name or os.environ.get("WAYLAND_DISPLAY"):
+    if os.environ.get("WAYLAND_DISPLAY") or os.environ.get("QT_QPA_PLATFORM", "xcb") != "xcb":
         return True
     host, _, number = name.partition(":")
-    if os.environ.get("QT_QPA_PLATFORM", "xcb") != "xcb" or host not in ("", "unix"):
-        return True
     path = f"/tmp/.X11-unix/X{number.partition('.')[0]}"
-    for address in (path, f"\0{path}"):
-        with socket.socket(socket.AF_UNIX) as line:
-            line.settimeout(2)
-            try:
-                line.connect(address)
-                return True
-            except OSError:
-                continue
-    return False
+    if not name or host not in ("", "unix") or os.path.exists(path):
+        return bool(name)
+    import socket
+
+    with socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(2)
+        try:
+            line.connect(f"\0{path}")
+            return True
+        except OSError:
+            return False
 
 
 def _hear_early(kind: Any, _context: object, message: str) -> None:

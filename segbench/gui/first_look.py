@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from PySide6.QtCore import QByteArray, QStandardPaths
+from PySide6.QtCore import QByteArray
 
 LAYOUT_VERSION = 1  # raise it when docks or pages change, so that an older layout is not put on them
 
@@ -58,5 +59,10 @@ def encode(state: QByteArray) -> str:
 def _find_file() -> Path:
     if home := os.environ.get("SEGBENCH_HOME"):
         return Path(home) / "cache" / "first_look"
-    cache = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.GenericCacheLocation)
+    if sys.platform == "win32":
+        cache = os.environ.get("LOCALAPPDATA") or str(Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        cache = str(Path.home() / "Library" / "Caches")
+    else:
+        cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(cache) / "segbench" / "first_look"

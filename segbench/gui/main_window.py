@@ -22,14 +22,13 @@ from PySide6.QtWidgets import (
 )
 
 from segbench.gui.first_look import LAYOUT_VERSION, FirstLook
-from segbench.gui.icons import dress, load_icon
+from segbench.gui.icons import dress, load_icon, release
 from segbench.gui.theme import mark
 from segbench.gui.widgets.rail import Rail, RailPage
 from segbench.gui.widgets.status import Status
-from segbench.gui.widgets.welcome import Welcome
 
 if TYPE_CHECKING:
-    from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QPaintEvent
+    from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent
 
 PAGES = (
     RailPage("dataset", "Dataset", "Browse images, masks and statistics"),
@@ -64,7 +63,6 @@ class Page(QStackedWidget):
 class MainWindow(QMainWindow):
     """Signals say what the user asks for; methods show what is."""
 
-    painted = Signal()  # once, after the first paint
     close_requested = Signal()
     open_folder_requested = Signal()
     open_file_requested = Signal()
@@ -89,12 +87,10 @@ class MainWindow(QMainWindow):
         look = look or FirstLook()
         self.setObjectName("main_window")
         self.setWindowTitle("segbench")
-        self.setWindowIcon(load_icon("segbench", side=64))
         self.setAcceptDrops(True)
         self.setMinimumSize(SMALLEST)
         self.setDockNestingEnabled(False)
         self.may_close = False
-        self.is_painted = False
         self._recent: tuple[str, ...] = ()
         self._look = look
         self.status = Status()
@@ -122,9 +118,16 @@ class MainWindow(QMainWindow):
         self.pages = {page.name: Page(page.name) for page in PAGES}
         for page in self.pages.values():
             self.stack.addWidget(page)
+        self.pages["dataset"].waiting.setText("")  # the welcome comes at once
         column.addWidget(self.stack, 1)
         self.foot = column  # the tour's card stands below the pages
         row.addLayout(column, 1)
+        self.setCentralWidget(center)
+
+    def _build_welcome(self) -> None:
+        from segbench.gui.widgets.welcome import Welcome
+
+        self.setWindowIcon(load_icon("segbench", side=64))
         self.welcome = Welcome()
         self.welcome.open_folder_requested.connect(self.open_folder_requested)
         self.welcome.open_file_requested.connect(self.open_file_requested)
@@ -132,9 +135,9 @@ class MainWindow(QMainWindow):
         self.welcome.tour_requested.connect(self.tour_requested)
         self.welcome.recent_requested.connect(self.path_requested)
         dataset = self.pages["dataset"]
+        dataset.waiting.setText("Loading…")
         dataset.addWidget(self.welcome)
         dataset.setCurrentWidget(self.welcome)
-        self.setCentralWidget(center)
 
     def _build_docks(self) -> None:
         from PySide6.QtCore import Qt
@@ -177,7 +180,9 @@ class MainWindow(QMainWindow):
         self.menus: dict[str, QMenu] = {title[1:].lower(): bar.addMenu(title) for title in titles}
 
     def build_rest(self) -> None:
-        """Docks and the menus' contents; once, right after the first paint."""
+        """Icons, the welcome, docks and the menus' contents; once, right after the first paint, which waits for none of them."""
+        release()
+        self._build_welcome()
         from PySide6.QtCore import Qt
 
         self._build_docks()
@@ -351,6 +356,14 @@ class MainWindow(QMainWindow):
         self.status.dataset.setText(f"{name}  ·  {facts}" if name else "No dataset open")
         self.close_dataset_action.setEnabled(bool(name))
 
+    def paint_first(self) -> bool:
+        """Paints now if the screen shows the window already; False if not. (A paintEvent of our own would load QEvent's enums.)"""
+        place = self.windowHandle()
+        if place is None or not place.isExposed():
+            return False
+        self.repaint()
+        return True
+
     # Layout ---------------------------------------------------------------------------------------------------------
 
     def read_look(self) -> FirstLook:
@@ -380,12 +393,6 @@ class MainWindow(QMainWindow):
         self.restore_layout(look.geometry, QByteArray())
 
     # Events -----------------------------------------------------------------------------------------------------------
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        super().paintEvent(event)
-        if not self.is_painted:
-            self.is_painted = True
-            self.painted.emit()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Asks app.py first; it sets `may_close` when everything is put away and closes again."""

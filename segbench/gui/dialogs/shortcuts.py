@@ -60,7 +60,7 @@ class ShortcutSheet(QDialog):
             shown = [(k, t) for k, t in lines if wanted in f"{k} {t} {group}".casefold()]
             if not shown:
                 continue
-            parts.append(f'<h3 style="margin-top:14px">{escape(group)}</h3><table width="100%" cellpadding="4">')
+            parts.append(f'<h3 style="margin-top:14px">{escape(group)}</h3><table width="100%" cellpadding="4" cellspacing="0">')
             parts += [
                 f'<tr><td style="border-bottom:1px solid {border}">{escape(title)}</td>'
                 f'<td align="right" style="border-bottom:1px solid {border}"><b>{escape(keys)}</b></td></tr>'
