@@ -9,7 +9,8 @@ from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QLabel, QLineE
 
 from segbench.config import TrainConfig, find_presets, list_knobs, override, parse, to_dict
 from segbench.errors import SegbenchError
-from segbench.gui.widgets.config_form import ADVANCED, ConfigForm, check_text, describe_range
+from segbench.gui.widgets.config_form import ADVANCED, ConfigForm
+from segbench.gui.widgets.config_row import check_text, describe_range
 
 
 @pytest.fixture
@@ -194,3 +195,17 @@ def test_that_what_only_the_caller_knows_is_shown_and_taken_back(form: ConfigFor
 def test_that_infinity_is_no_number(number: str) -> None:
     knob = next(knob for knob in list_knobs(TrainConfig()) if knob.path == "optimizer.clip")
     assert check_text(knob, number)[1]
+
+
+def test_that_every_edit_can_be_taken_back(form: ConfigForm) -> None:
+    edits: list[tuple[str, str, object, object]] = []
+    form.edited.connect(lambda *edit: edits.append(edit))
+    before = form.values()
+    _text(form, "optimizer.learning_rate").setText("fast")
+    assert edits[-1][:2] == ("Change learning rate", "optimizer.learning_rate")
+    form.restore(edits[-1][2])  # type: ignore[arg-type]
+    assert form.values() == before
+    form.restore(edits[-1][3])  # type: ignore[arg-type]
+    assert _text(form, "optimizer.learning_rate").text() == "fast"
+    assert form.problem
+    assert len(edits) == 1

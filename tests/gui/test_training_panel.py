@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QUndoStack
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QInputDialog, QLabel, QMessageBox, QPushButton, QSpinBox, QToolButton
 
@@ -252,6 +253,25 @@ def test_that_wrong_settings_cannot_be_started(page: TrainingView) -> None:
     assert "at most 10" in page.start_button.toolTip()
     page.form.editor("optimizer.learning_rate").setText("0.01")  # type: ignore[attr-defined]
     assert page.start_button.isEnabled()
+
+
+def test_that_edits_of_the_form_are_undone_row_by_row(page: TrainingView) -> None:
+    stack = QUndoStack()
+    page.set_undo_stack(stack)
+    before = page.form.values()
+    batch = page.form.editor("data.batch_size")
+    rate = page.form.editor("optimizer.learning_rate")
+    assert isinstance(batch, QSpinBox)
+    for size in (5, 6, 7):
+        batch.setValue(size)
+    rate.setText("0.5")  # type: ignore[attr-defined]
+    assert stack.count() == 2
+    stack.undo()
+    assert page.form.values()["data"]["batch_size"] == 7
+    stack.undo()
+    assert page.form.values() == before
+    stack.redo()
+    assert batch.value() == 7
 
 
 def test_that_every_action_has_a_name_a_tip_and_the_main_ones_a_key(page: TrainingView) -> None:

@@ -209,7 +209,8 @@ class Chart(pg.PlotWidget):
             same = low is high
             low = self._scale(low)
             high = low if same else self._scale(high)
-            px, py = join_extremes(x, low, high)
+            # A noisy line keeps its peaks; a smooth one needs one point a group
+            px, py = join_extremes(x, low, high) if line.single_steps or same else (x, (low + high) / 2)
             finite = np.isfinite(py)
             whole = bool(finite.all())
             self._curves[key].setData(px, py, connect="all" if whole else "finite")

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
-    QCheckBox,
     QComboBox,
     QGridLayout,
     QHBoxLayout,
     QLabel,
-    QLineEdit,
     QSizePolicy,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -23,6 +20,7 @@ from PySide6.QtWidgets import (
 from segbench.config import Knob, Preset, TrainConfig, list_knobs, parse, to_dict
 from segbench.errors import SegbenchError
 from segbench.gui.theme import mark
+from segbench.gui.widgets.config_row import KnobRow, WheelGuard
 from segbench.gui.widgets.parts import build_label, build_tool
 
 GROUPS = {"network": "Network", "loss": "Loss", "optimizer": "Optimizer", "data": "Data", "": "Run"}
@@ -51,167 +49,18 @@ def write_at(raw: dict[str, Any], path: str, value: Any) -> None:
     raw[name] = value
 
 
-def describe_range(knob: Knob) -> str:
-    """In words: "from 1 to 4096", "above 0, at most 10", "at least 0" or ""."""
-    if knob.kind not in ("int", "float"):
-        return ""
-    low = None if knob.low is None else f"{'above' if knob.low_open else 'at least'} {knob.low:g}"
-    high = None if knob.high is None else f"{'below' if knob.high_open else 'at most'} {knob.high:,.10g}"
-    if low and high and not knob.low_open and not knob.high_open:
-        return f"from {knob.low:g} to {knob.high:,.10g}"
-    return ", ".join(part for part in (low, high) if part)
+class FormSnapshot(NamedTuple):
+    """A form's preset and the value of each row."""
 
-
-def describe_value(value: Any) -> str:
-    """A value as the form shows it."""
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def check_text(knob: Knob, text: str) -> tuple[float | None, str]:
-    """(number, "") if the text is a number in the knob's range, else (None or the number, what is wrong)."""
-    try:
-        value = float(text.strip().replace(",", "."))
-    except ValueError:
-        return None, f"{knob.title} must be a number such as 0.001 or 1e-3."
-    below = knob.low is not None and (value <= knob.low if knob.low_open else value < knob.low)
-    above = knob.high is not None and (value >= knob.high if knob.high_open else value > knob.high)
-    if below or above or value != value or value in (float("inf"), float("-inf")):
-        return value, f"{knob.title} must be {describe_range(knob) or 'a finite number'}."
-    return value, ""
-
-
-class _WheelGuard(QObject):
-    """Lets the wheel scroll the form instead of changing a field that it happens to be over."""
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.Wheel and isinstance(watched, QWidget) and not watched.hasFocus():
-            event.ignore()
-            return True
-        return False
-
-
-class _Row(QObject):
-    """One knob: label, editor, reset button, and a line for what is wrong with it."""
-
-    edited = Signal()
-
-    def __init__(self, knob: Knob, guard: QObject, parent: QObject) -> None:
-        super().__init__(parent)
-        self.knob = knob
-        self.label = QLabel(knob.title)
-        self.editor = self._build_editor()
-        self.editor.setObjectName(f"knob_{knob.path}")
-        self.editor.setAccessibleName(knob.title)
-        self.editor.setMinimumWidth(88)
-        self.editor.installEventFilter(guard)
-        self.editor.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.label.setBuddy(self.editor)
-        self.reset = build_tool("↺", f"reset_{knob.path}", "")
-        self.reset.setAutoRaise(True)
-        self.reset.setAccessibleName(f"Reset {knob.title}")
-        self.error = build_label("", f"error_{knob.path}", "bad", wrap=True)
-        self.preset: Any = knob.default
-        self.shown = True
-        self.reset.clicked.connect(self._reset)
-        self.explain()
-
-    def _build_editor(self) -> QWidget:
-        knob = self.knob
-        if knob.kind == "choice":
-            combo = QComboBox()
-            for choice in knob.choices:
-                combo.addItem(str(choice), choice)
-            combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-            combo.setMinimumContentsLength(8)
-            combo.currentIndexChanged.connect(self.edited)
-            return combo
-        if knob.kind == "bool":
-            box = QCheckBox()
-            box.toggled.connect(self.edited)
-            return box
-        if knob.kind == "int":
-            spin = QSpinBox()
-            spin.setRange(
-                int(knob.low if knob.low is not None else -(2**31)), int(min(knob.high or 2**31 - 1, 2**31 - 1))
-            )
-            spin.setGroupSeparatorShown(True)
-            spin.setKeyboardTracking(True)
-            spin.valueChanged.connect(self.edited)
-            return spin
-        line = QLineEdit()
-        line.setPlaceholderText("a number, e.g. 1e-3")
-        line.textChanged.connect(self.edited)
-        return line
-
-    @property
-    def value(self) -> Any:
-        """What the editor holds; text where that is not a number."""
-        editor = self.editor
-        if isinstance(editor, QComboBox):
-            return editor.currentData()
-        if isinstance(editor, QCheckBox):
-            return editor.isChecked()
-        if isinstance(editor, QSpinBox):
-            return editor.value()
-        assert isinstance(editor, QLineEdit)
-        number, _ = check_text(self.knob, editor.text())
-        return editor.text() if number is None else number
-
-    def put(self, value: Any) -> None:
-        editor = self.editor
-        if isinstance(editor, QComboBox):
-            editor.setCurrentIndex(max(editor.findData(value), 0))
-        elif isinstance(editor, QCheckBox):
-            editor.setChecked(bool(value))
-        elif isinstance(editor, QSpinBox):
-            editor.setValue(int(value))
-        elif isinstance(editor, QLineEdit) and (self.value != value or not editor.text()):
-            editor.setText(describe_value(float(value)))
-
-    def problem(self) -> str:
-        return check_text(self.knob, self.editor.text())[1] if isinstance(self.editor, QLineEdit) else ""
-
-    @property
-    def changed(self) -> bool:
-        return bool(self.value != self.preset)
-
-    def explain(self) -> None:
-        """Tooltip, marker and reset button for the present value."""
-        knob = self.knob
-        limits = describe_range(knob)
-        parts = [knob.help, f"Range: {limits}." if limits else "", f"Preset: {describe_value(self.preset)}."]
-        tip = " ".join(part for part in parts if part) + f"\n--set {knob.path}={describe_value(self.value)}"
-        self.editor.setToolTip(tip)
-        self.label.setToolTip(tip)
-        font = self.label.font()
-        font.setBold(self.changed)
-        self.label.setFont(font)
-        self.reset.setVisible(self.shown and self.changed)
-        self.reset.setToolTip(f"Back to {describe_value(self.preset)}")
-
-    def show_error(self, text: str) -> None:
-        self.error.setText(text)
-        self.error.setVisible(bool(text) and self.shown)
-
-    def set_shown(self, shown: bool) -> None:
-        self.shown = shown
-        for widget in (self.label, self.editor):
-            widget.setVisible(shown)
-        self.reset.setVisible(shown and self.changed)
-        self.error.setVisible(shown and bool(self.error.text()))
-
-    def _reset(self) -> None:
-        self.put(self.preset)
-        self.editor.setFocus()
+    preset: str
+    values: dict[str, Any]
 
 
 class ConfigForm(QWidget):
     """Every knob of an experiment. `changed` after each edit; `problem` is "" when the values can be trained with."""
 
     changed = Signal()
-    preset_chosen = Signal(str)
+    edited = Signal(str, str, object, object)  # what, in words; which row ("" all); the form before and after, for undo
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -219,17 +68,18 @@ class ConfigForm(QWidget):
         self.setAccessibleName("Settings of the run")
         self._raw = to_dict(TrainConfig())
         self._presets: dict[str, Preset] = {}
-        self._rows: dict[str, _Row] = {}
+        self._rows: dict[str, KnobRow] = {}
         self._loading = False
         self._problem = ""
         self._foreign: dict[str, str] = {}  # problems that only the caller knows of
-        self._guard = _WheelGuard(self)
+        self._guard = WheelGuard(self)
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 8, 0)
         self._column.setSpacing(4)
         self._build_head()
         self._body: QWidget | None = None
         self._build_rows(TrainConfig())
+        self._snapshot = self.snapshot()
 
     # What others use ---------------------------------------------------------------------------------------------------
 
@@ -247,6 +97,7 @@ class ConfigForm(QWidget):
         config = parse(raw)
         self._load(config)
         self._check()
+        self._snapshot = self.snapshot()
         self.changed.emit()
 
     def set_presets(self, presets: Sequence[Preset], chosen: str = "") -> None:
@@ -273,6 +124,24 @@ class ConfigForm(QWidget):
         for path, row in self._rows.items():
             row.preset = read_at(raw, path)
         self._check()
+        self._snapshot = self.snapshot()
+        self.changed.emit()
+
+    def snapshot(self) -> FormSnapshot:
+        """What `restore` puts back."""
+        return FormSnapshot(self.preset, {path: row.value for path, row in self._rows.items()})
+
+    def restore(self, snapshot: FormSnapshot) -> None:
+        """Puts preset and values back, mistyped ones too; tells `changed`, not `edited`."""
+        if snapshot.preset and snapshot.preset != self.preset:
+            self.choose_preset(snapshot.preset)
+        self._loading = True
+        for path, value in snapshot.values.items():
+            if path in self._rows:
+                self._rows[path].put(value)
+        self._loading = False
+        self._check()
+        self._snapshot = self.snapshot()
         self.changed.emit()
 
     @property
@@ -294,7 +163,7 @@ class ConfigForm(QWidget):
         """The input widget of a knob."""
         return self._rows[path].editor
 
-    def row(self, path: str) -> _Row:
+    def row(self, path: str) -> KnobRow:
         return self._rows[path]
 
     # Inside ------------------------------------------------------------------------------------------------------------
@@ -323,8 +192,9 @@ class ConfigForm(QWidget):
 
     def _take_preset(self) -> None:
         if self.preset:
+            before = self._snapshot
             self.choose_preset(self.preset)
-            self.preset_chosen.emit(self.preset)
+            self.edited.emit(f"Choose preset {self.preset}", "", before, self._snapshot)
 
     def _build_rows(self, config: TrainConfig) -> None:
         if self._body is not None:
@@ -368,13 +238,13 @@ class ConfigForm(QWidget):
         grid.addWidget(head, grid.rowCount(), 0, 1, 3)
 
     def _add_row(self, grid: QGridLayout, knob: Knob) -> None:
-        row = _Row(knob, self._guard, self._body or self)
+        row = KnobRow(knob, self._guard, self._body or self)
         line = grid.rowCount()
         grid.addWidget(row.label, line, 0)
         grid.addWidget(row.editor, line, 1)
         grid.addWidget(row.reset, line, 2)
         grid.addWidget(row.error, line + 1, 0, 1, 3)
-        row.edited.connect(self._edit)
+        row.edited.connect(lambda path=knob.path: self._edit(path))
         self._rows[knob.path] = row
 
     def _load(self, config: TrainConfig) -> None:
@@ -394,10 +264,12 @@ class ConfigForm(QWidget):
             row.put(read_at(raw, path))
         self._loading = False
 
-    def _edit(self) -> None:
+    def _edit(self, path: str) -> None:
         if not self._loading:
             self._check()
             self.changed.emit()
+            before, self._snapshot = self._snapshot, self.snapshot()
+            self.edited.emit(f"Change {self._rows[path].knob.title.lower()}", path, before, self._snapshot)
 
     def _check(self) -> None:
         """Errors, markers and which rows are shown."""

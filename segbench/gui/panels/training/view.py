@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QByteArray, Qt, QTimer
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QUndoStack
 from PySide6.QtWidgets import (
     QFileDialog,
     QFrame,
@@ -28,6 +28,7 @@ from segbench.gui.panels.training.header import TrainingHeader
 from segbench.gui.panels.training.presenter import TrainingPresenter
 from segbench.gui.panels.training.previews import PinPicture
 from segbench.gui.panels.training.state import TrainingState
+from segbench.gui.panels.training.undo import FormEdit
 from segbench.gui.widgets.config_form import ConfigForm
 from segbench.gui.widgets.curves import CurvePlot
 from segbench.gui.widgets.empty_state import EmptyState
@@ -47,7 +48,7 @@ class TrainingView(QWidget):
         self.setAccessibleName("Training")
         self._presenter = presenter
         self._state = TrainingState()
-        self._has_curves = False
+        self._undo = QUndoStack(self)
         self.form = ConfigForm()
         self.header = TrainingHeader()
         self.curves = CurvePlot()
@@ -142,6 +143,10 @@ class TrainingView(QWidget):
         return [
             self._start, self._pause, self._stop, self._cancel, self._continue, self._predict, self._csv, self._follow,
         ]  # fmt: skip
+
+    def set_undo_stack(self, stack: QUndoStack) -> None:
+        """The window's undo stack in place of the page's own."""
+        self._undo = stack
 
     @property
     def state(self) -> TrainingState:
@@ -338,6 +343,7 @@ class TrainingView(QWidget):
         self.stop_button.clicked.connect(presenter.stop)
         self.cancel_button.clicked.connect(self._ask_cancel)
         self.form.changed.connect(self._take_edit)
+        self.form.edited.connect(lambda *edit: self._undo.push(FormEdit(self.form, *edit)))
         self.header.continue_requested.connect(presenter.request_continue)
         self.header.predict_requested.connect(presenter.predict)
         self.header.show_active_requested.connect(presenter.show_active)
