@@ -337,9 +337,9 @@ def test_that_scales_above_one_are_whole_device_pixels_at_any_ratio(ratio: float
 
 
 def test_that_large_masks_are_composed_where_they_are_seen(canvas: ImageCanvas) -> None:
-    labels = np.zeros((1500, 1500), np.uint8)
+    labels = np.zeros((2600, 1500), np.uint8)
     labels[700:, 700:] = 1
-    canvas.set_image(np.zeros((1500, 1500, 3), np.uint8))
+    canvas.set_image(np.zeros((2600, 1500, 3), np.uint8))
     canvas.set_labels(labels, (RED, GREEN))
     canvas.set_opacity(1)
     canvas.actual_size()

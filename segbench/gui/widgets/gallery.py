@@ -326,14 +326,13 @@ class Gallery(QListView):
         self._ask_soon()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self.viewport())
-        if not self._samples.rowCount():
-            painter.setPen(current_theme().muted)
-            flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
-            painter.drawText(self.viewport().rect().adjusted(16, 16, -16, -16), int(flags), self._empty)
-        else:
-            self._paint_cells(painter, event.rect())
-        painter.end()
+        with QPainter(self.viewport()) as painter:
+            if self._samples.rowCount():
+                self._paint_cells(painter, event.rect())
+            else:
+                painter.setPen(current_theme().muted)
+                flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+                painter.drawText(self.viewport().rect().adjusted(16, 16, -16, -16), int(flags), self._empty)
 
     def _paint_cells(self, painter: QPainter, exposed: QRect) -> None:
         """Paints the rows that were exposed; scrolling exposes one or two."""

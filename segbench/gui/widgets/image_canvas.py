@@ -259,7 +259,12 @@ class ImageCanvas(QWidget):
     # Painting -------------------------------------------------------------------------------------------------------------
 
     def paintEvent(self, _event: QPaintEvent) -> None:
-        theme, painter = current_theme(), QPainter(self)
+        # `with`: an error that left the painter open would end the process
+        with QPainter(self) as painter:
+            self._paint(painter)
+
+    def _paint(self, painter: QPainter) -> None:
+        theme = current_theme()
         painter.fillRect(self.rect(), theme.background.darker(112 if theme.is_dark else 104))
         if self.image_size is None:
             painter.setPen(theme.muted)
@@ -280,7 +285,6 @@ class ImageCanvas(QWidget):
             painter.drawText(line, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), text)
         painter.setPen(QPen(theme.accent if self.hasFocus() else theme.border, 1))
         painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
-        painter.end()
 
     def _find_frame(self, painter: QPainter) -> Frame:
         """The picture's place, moved to whole device pixels (the widget itself may stand between two at 125 % or 150 %)."""

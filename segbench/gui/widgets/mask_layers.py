@@ -120,9 +120,8 @@ def pack_labels(labels: Bytes, classes: int) -> MaskLayer:
 
 
 def color_indices(indices: Bytes, table: list[int]) -> QImage:
-    """Index bytes (H, W), contiguous along their rows, through a colour table into a premultiplied image of its own memory."""
-    if indices.strides[1] != 1:
-        indices = np.ascontiguousarray(indices)
+    """Index bytes (H, W) through a colour table into a premultiplied image of its own memory."""
+    indices = np.ascontiguousarray(indices)  # Qt takes the buffer of nothing else
     height, width = indices.shape
     image = QImage(indices.data, width, height, indices.strides[0], QImage.Format.Format_Indexed8)
     image.setColorTable(table)

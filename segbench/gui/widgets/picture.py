@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 
 Style = Literal["fill", "contour"]
 Size = tuple[int, int]  # height, width
-WHOLE_LAYER = (
-    4_200_000  # pixels up to which a whole mask layer is composed at once; of larger ones only the part in view
-)
+# Pixels up to which a whole mask layer is composed at once; of larger ones only the part in view
+WHOLE_LAYER = 600_000
 
 
 class Frame(NamedTuple):
@@ -170,9 +169,8 @@ class Picture:
         if (size := self.size) is None:
             return QImage()
         canvas = QImage(size[1] * scale, size[0] * scale, QImage.Format.Format_RGB32)
-        painter = QPainter(canvas)
-        self.draw(painter, Frame(0, 0, scale, 1, QRectF(canvas.rect())))
-        painter.end()
+        with QPainter(canvas) as painter:
+            self.draw(painter, Frame(0, 0, scale, 1, QRectF(canvas.rect())))
         return canvas
 
     def _draw_enlarged(self, painter: QPainter, frame: Frame, size: Size, raw: bool) -> None:
@@ -187,9 +185,8 @@ class Picture:
             flat.fill(Qt.GlobalColor.black)
         if not raw:
             view = QRectF(part.translated(-part.topLeft()))
-            flattening = QPainter(flat)
-            self._draw_masks(flattening, Frame(-part.x(), -part.y(), 1, 1, view), 0, size)
-            flattening.end()
+            with QPainter(flat) as flattening:
+                self._draw_masks(flattening, Frame(-part.x(), -part.y(), 1, 1, view), 0, size)
         painter.drawImage(frame.map_rect(part), flat)
 
     def _draw_reduced(self, painter: QPainter, frame: Frame, size: Size, raw: bool) -> None:
