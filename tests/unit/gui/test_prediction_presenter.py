@@ -271,6 +271,32 @@ def test_that_the_run_in_training_is_followed_from_save_to_save(bench: Bench) ->
     assert bench.jobs.kinds().count("open checkpoint") == 1  # the newest wins
 
 
+def test_that_weights_saved_out_of_sight_are_read_when_the_panel_is_seen(bench: Bench) -> None:
+    bench.open_dataset()
+    start = TrainingStarted("/r/one", 0, 10, 10, 1, "cpu", 1, 1, 0, "", Baselines(), 0.0)
+    saved = CheckpointSaved("last", "/r/one/checkpoints/last.safetensors", 5)
+    bench.session.publish([JobEvent(7, "train", start), JobEvent(7, "train", saved)])
+    assert "open checkpoint" not in bench.jobs.kinds()
+    bench.presenter.set_active(True)
+    assert bench.jobs.kinds().count("open checkpoint") == 1
+
+
+def test_that_a_whole_split_does_not_wait_for_a_training_to_end(bench: Bench) -> None:
+    bench.ready()
+    bench.jobs.start("train", iter(()))
+    bench.presenter.score_split()
+    assert bench.jobs.queue[-1].options["urgent"]
+
+
+def test_that_scores_of_other_weights_are_marked(bench: Bench) -> None:
+    bench.ready()
+    bench.presenter.score_split()
+    bench.jobs.run("predict")
+    assert bench.view.last("show_scored")[1] is False
+    bench.open_checkpoint(step=20)
+    assert bench.view.last("show_scored")[1] is True
+
+
 def test_that_a_chosen_checkpoint_is_not_replaced_by_a_training(bench: Bench) -> None:
     bench.ready()
     start = TrainingStarted("/r/two", 0, 10, 10, 1, "cpu", 1, 1, 0, "", Baselines(), 0.0)

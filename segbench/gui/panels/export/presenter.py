@@ -119,7 +119,9 @@ class ExportPresenter:
         self._written = [0, 0, 0]
         job = work.export(self.draft, request, self._checkpoint, preview.format, indices)
         title = f"Exporting {len(indices):,} {'image' if len(indices) == 1 else 'images'}"
-        self._exporting = self._jobs.start("export", job, title=title)
+        # Behind a training that takes an hour it would never begin: then it goes between two steps
+        training = any(other.kind == "train" for other in self._jobs.jobs())
+        self._exporting = self._jobs.start("export", job, title=title, urgent=training)
         self.view.show_running(0, len(indices))
 
     def cancel(self) -> None:

@@ -22,11 +22,12 @@ from segbench.events import (
     TrainingStarted,
 )
 from segbench.gui.panels.prediction import workshop
-from segbench.gui.panels.prediction.choices import Choice, list_choices
+from segbench.gui.panels.prediction.choices import Choice
+from segbench.gui.panels.prediction.chooser import CheckpointChooser
 from segbench.gui.panels.prediction.predictions import BATCH, Predictions
 from segbench.gui.panels.prediction.scored import ScoredImage, ScoredSplit
 from segbench.gui.panels.prediction.workshop import Key, Workshop
-from segbench.records import CheckpointInfo, ClassTable, Reading, RunInfo, Sample
+from segbench.records import CheckpointInfo, ClassTable, Reading, Sample
 
 if TYPE_CHECKING:
     from segbench.gui.panels.prediction.reading import LiveReading
@@ -69,10 +70,7 @@ class PredictionPresenter:
         self._active = False
         self._dirty = True
         self._touched = False  # the user has chosen a sample of this dataset
-        self._runs: tuple[RunInfo, ...] = ()
-        self._training = ""  # folder of the run in training
-        self._following = False
-        self._awaited: Job | None = None  # the reading of a checkpoint that the panel asked for itself
+        self._chooser = CheckpointChooser(session, jobs)
         self._files: Any = None
         self._file_index = -1  # >= 0: the files dragged in are shown
         self._opening: Job | None = None
@@ -82,7 +80,6 @@ class PredictionPresenter:
         self._batch_statistics = False
         self._sample: Sample | None = None
         self._colors: dict[str, Color] = {}  # by class name: what the user chose
-        self._choices: list[Choice] = []
         self.mode = "side"
         self.reading: Reading | None = None
         self.preset = "default"
@@ -157,8 +154,9 @@ class PredictionPresenter:
         self._active = active
         if not active:
             return
-        if not self._runs:
+        if not self._chooser.knows_runs:
             self._session.list_runs()
+        self._chooser.catch_up()
         if not self._touched:
             self._begin_with_test()
         if self._dirty:
@@ -166,14 +164,10 @@ class PredictionPresenter:
 
     def choose(self, place: int) -> None:
         """Takes the checkpoint at this place of the choices."""
-        if 0 <= place < len(self._choices):
-            choice = self._choices[place]
-            self._following = choice.kind == "training"
-            self._read_choice(choice)
+        self._chooser.choose(place)
 
     def open_checkpoint(self, path: str) -> None:
-        self._following = False
-        self._session.open_checkpoint(path)
+        self._chooser.open(path)
 
     def open_files(self, paths: Sequence[str]) -> None:
         """Image files from anywhere; they are shown in place of the dataset until another split is chosen."""
@@ -281,9 +275,11 @@ class PredictionPresenter:
             return
         key, span, split = self._key(), self.span, self.split
         assert key is not None
-        self.scored = ScoredSplit(split, len(span), self.reading, key.path)
+        self.scored = ScoredSplit(split, len(span), self.reading, key)
         work = self._workshop.evaluate(self.source, span, key, self.reading)
-        self._scoring = self._jobs.start("predict", work, title=f"Predicting {split}")
+        # Behind a training that takes an hour it would never begin: then it goes between two steps
+        training = any(job.kind == "train" for job in self._jobs.jobs())
+        self._scoring = self._jobs.start("predict", work, title=f"Predicting {split}", urgent=training)
         self.view.show_scored(self.scored, False)
         self.view.show_scoring(0, len(span))
 
@@ -334,13 +330,14 @@ class PredictionPresenter:
                 case CheckpointOpened(info=info):
                     self._take_checkpoint(info)
                 case RunsListed(runs=runs):
-                    self._runs = runs
+                    self._chooser.take_runs(runs)
                     self._show_choices()
                 case JobEvent(kind="train", event=TrainingStarted(run=run)):
-                    self._training = run
+                    self._chooser.take_start(run)
                     self._show_choices()
                 case JobEvent(kind="train", event=CheckpointSaved(kind="last")):
-                    self._take_saved()
+                    self._chooser.take_saved(self._active)
+                    self._show_choices()
                 case JobEvent(kind="predict", event=ImageScored() as one) if self._is(self._scoring, event.job):
                     assert self.scored is not None
                     self.scored.add(ScoredImage(one.index, one.name, one.scores.mean_iou))
@@ -394,24 +391,12 @@ class PredictionPresenter:
         elif self._is(self._opening, job):
             self._opening = None
 
-    def _take_saved(self) -> None:
-        """The run in training has saved; whoever follows it, or has nothing yet, looks at the new weights."""
-        if not self._training:
-            return
-        if self.checkpoint is None:
-            self._following = True
-        if self._following and self._active:
-            self._read_choice(Choice("training", self._training, "", "last"))
-        elif self._following:
-            self._dirty = True
-        self._show_choices()
-
     def _take_checkpoint(self, info: CheckpointInfo) -> None:
-        training = Choice("training", self._training, "", "last")
-        self._following = self._following and training.is_of(info)
+        self._chooser.take_opened(info)
         self._predictions.forget()
         self._use_default(info)
         self._show_choices()
+        self._show_scored()
         self._refresh()
 
     def _use_default(self, info: CheckpointInfo) -> None:
@@ -429,13 +414,6 @@ class PredictionPresenter:
     _shown: tuple[tuple[str, ...], str] = ((), "")
 
     # Work -------------------------------------------------------------------------------------------------------------------
-
-    def _read_choice(self, choice: Choice) -> None:
-        # Its own job, not the session's open_checkpoint: choosing in the panel does not belong among the recent files
-        title = f"Opening {choice.name or 'the checkpoint'}"
-        self._awaited = self._jobs.start(
-            "open checkpoint", workshop.read_info(choice), title=title, lane="io", newest_wins=True
-        )
 
     def _key(self) -> Key | None:
         info = self.checkpoint
@@ -528,8 +506,7 @@ class PredictionPresenter:
     def _show_choices(self) -> None:
         if self._view is None:
             return
-        self._choices, place = list_choices(self._runs, self._training, self.checkpoint, self._following)
-        self.view.show_choices(self._choices, place)
+        self.view.show_choices(*self._chooser.list())
 
     def _show_splits(self) -> None:
         dataset = self._session.dataset
@@ -571,8 +548,6 @@ class PredictionPresenter:
             self.view.show_colors(self.colors(self.checkpoint.classes))
 
     def _show_scored(self) -> None:
-        scored, info = self.scored, self.checkpoint
-        stale = scored is not None and (
-            info is None or scored.reading != self.reading or scored.checkpoint != info.path
-        )
+        scored = self.scored
+        stale = scored is not None and (scored.reading != self.reading or scored.key != self._key())
         self.view.show_scored(scored, stale)

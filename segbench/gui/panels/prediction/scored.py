@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 from segbench.records import Reading, Scores
@@ -18,12 +19,12 @@ class ScoredImage:
 
 @dataclass
 class ScoredSplit:
-    """Grows while images are scored. `reading` and `checkpoint` tell what the numbers are true for."""
+    """Grows while images are scored. `reading` and `key` tell what the numbers are true for."""
 
     split: str
     total: int
     reading: Reading
-    checkpoint: str
+    key: Hashable  # which weights, read how
     images: list[ScoredImage] = field(default_factory=list)
     pooled: Scores | None = None  # of all images together, once they are done
     _ranked: list[int] = field(default_factory=list)
