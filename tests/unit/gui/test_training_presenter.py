@@ -34,7 +34,7 @@ from segbench.events import (
     TrainingStarted,
 )
 from segbench.formats.runs import create_run, open_run
-from segbench.gui.panels.training import presenter as module
+from segbench.gui.panels.training import work
 from segbench.gui.panels.training.presenter import TrainingPresenter
 from segbench.gui.panels.training.state import RunRecord, TrainingState
 from segbench.gui.session import Session
@@ -208,9 +208,9 @@ def test_that_another_dataset_of_the_same_kind_leaves_the_users_settings_alone(s
 
 
 def test_that_zero_threads_leave_one_core_to_the_window(monkeypatch: pytest.MonkeyPatch, stage: Stage) -> None:
-    monkeypatch.setattr(module, "count_threads", lambda: 7)
-    assert module._resolve_threads({"threads": 0})["threads"] == 7
-    assert module._resolve_threads({"threads": 3})["threads"] == 3
+    monkeypatch.setattr(work, "count_threads", lambda: 7)
+    assert work.resolve_threads({"threads": 0})["threads"] == 7
+    assert work.resolve_threads({"threads": 3})["threads"] == 3
 
 
 def test_that_settings_out_of_range_start_nothing(stage: Stage) -> None:
@@ -390,7 +390,7 @@ def test_that_opening_a_run_twice_does_not_double_its_curves(stage: Stage, tmp_p
 
 
 def test_that_a_long_log_comes_in_parts(stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LOG_CHUNK", 7)
+    monkeypatch.setattr(work, "LOG_CHUNK", 7)
     run = make_run(tmp_path)
     stage.session.publish([RunOpened(str(run))])
     stage.pull("open run")
@@ -487,7 +487,7 @@ def test_that_previews_become_pictures_with_the_samples_own_iou(stage: Stage) ->
 
 
 def test_that_pins_of_another_dataset_are_not_handed_to_the_run(stage: Stage) -> None:
-    pins = module._DatasetPins(stage.session, stage.session.dataset)  # type: ignore[arg-type]
+    pins = work.DatasetPins(stage.session, stage.session.dataset)  # type: ignore[arg-type]
     stage.session.pins.indices = (1, 2)
     assert pins.indices == (1, 2)
     stage.session.dataset = make_dataset()
@@ -510,3 +510,21 @@ def test_that_the_state_of_a_fresh_record_has_no_invented_numbers() -> None:
     assert record.images_per_second is None
     assert record.remaining is None
     assert not math.isnan(record.loss or 0.0)
+
+
+def test_that_a_run_cancelled_in_its_last_moment_is_deleted_all_the_same(stage: Stage) -> None:
+    stage.start()
+    stage.train(start_fact(), step_fact(100))
+    stage.presenter.cancel()
+    stage.session.publish([JobDone(stage.jobs.latest("train").number, "train", None)])
+    assert stage.jobs.started[-1].kind == "delete run"
+    assert stage.view.state.phase == "idle"
+
+
+def test_that_validation_does_not_count_as_slow_training(stage: Stage) -> None:
+    stage.start()
+    stage.train(
+        start_fact(), *(step_fact(i) for i in range(1, 26)), EpochDone(1, 25, 1.0, None, None, None, 500.0, True)
+    )
+    stage.train(StepDone(26, 1.0, 1e-3, 500.5, 4), StepDone(27, 1.0, 1e-3, 501.0, 4))
+    assert stage.view.state.images_per_second == pytest.approx(8.0)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
-import os
-from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from segbench.config import Preset, TrainConfig, find_presets, parse, to_dict
 from segbench.errors import SegbenchError
@@ -37,7 +35,10 @@ from segbench.events import (
     TrainingEnded,
     TrainingStarted,
 )
-from segbench.gui.panels.training.state import Phase, RunRecord, TrainingState
+from segbench.gui.panels.training import work
+from segbench.gui.panels.training.pins import KINDS as PIN_KINDS
+from segbench.gui.panels.training.pins import PinWatch
+from segbench.gui.panels.training.state import Active, RunRecord, TrainingState, resolve
 from segbench.resources import find_resource
 from segbench.settings import find_runs_folder
 
@@ -46,10 +47,9 @@ if TYPE_CHECKING:
     from segbench.formats.runs import Run
     from segbench.gui.panels.training.previews import PinPicture
     from segbench.gui.session import Session
-    from segbench.jobs import Job, JobRunner
+    from segbench.jobs import JobRunner
     from segbench.records import ClassTable
 
-LOG_CHUNK = 5000  # events of a log that are read between two looks at the clock
 _LOGGED = (TrainingStarted, StepDone, EpochDone, CheckpointSaved, TrainingEnded)
 
 
@@ -74,35 +74,6 @@ class TrainingView(Protocol):
     def ask_epochs(self, path: str, name: str, done: int, planned: int) -> None: ...
 
 
-class _Order:
-    """What the user said about a run that is being trained; its generator reads it in the job's thread when it ends."""
-
-    def __init__(self) -> None:
-        self.discard = False
-
-
-class _DatasetPins:
-    """The session's pins as long as its dataset is the one that is trained on: pins of another would name other samples."""
-
-    def __init__(self, session: Session, dataset: Dataset) -> None:
-        self._session, self._dataset = session, dataset
-
-    @property
-    def indices(self) -> tuple[int, ...]:
-        return self._session.pins.indices if self._session.dataset is self._dataset else ()
-
-
-class _Active:
-    """The training job there is, from its start to its end."""
-
-    def __init__(self, job: Job, dataset: Dataset, order: _Order, path: str) -> None:
-        self.job = job
-        self.dataset = dataset
-        self.order = order
-        self.path = path  # "" until the first event names the run
-        self.phase: Phase = "preparing"
-
-
 class TrainingPresenter:
     """One per window. The run that is shown need not be the one that is trained."""
 
@@ -110,7 +81,7 @@ class TrainingPresenter:
         self._session = session
         self._jobs = jobs
         self._records: dict[str, RunRecord] = {}
-        self._active: _Active | None = None
+        self._active: Active | None = None
         self._shown = ""
         self._compared: tuple[str, ...] = ()
         self._loading: dict[int, str] = {}  # job number -> path of the run whose log it reads
@@ -120,10 +91,10 @@ class TrainingPresenter:
         self._sentence = ""
         self._reference: tuple[float, ...] | None = None
         self._preset = ""  # the last one chosen for a dataset
-        self._pinned: tuple[int, ...] = ()  # whose pictures are shown
 
     def attach(self, view: TrainingView) -> None:
         self._view = view
+        self._pins = PinWatch(self._session, self._jobs, view.show_pins)
         self._preset = self._choose_preset()
         view.show_presets(find_presets(), self._preset)
         view.set_smoothing(self._session.settings.smoothing)
@@ -142,22 +113,16 @@ class TrainingPresenter:
             return
         self._settings = copy.deepcopy(raw)
         try:
-            config = parse(_resolve_threads(raw))
+            config = parse(work.resolve_threads(raw))
         except SegbenchError as error:
             self._view.show_problem(str(error))
             return
-        if misfit := _find_misfit(config, dataset.info.classes):
+        if misfit := work.find_misfit(config, dataset.info.classes):
             self._view.show_misfit("loss.target", misfit)
             self._view.show_problem(misfit)
             return
-        folder = find_runs_folder(self._session.settings)
-
-        def create() -> Run:
-            from segbench.formats.runs import create_run
-
-            return create_run(folder, config, dataset.info)
-
-        self._train(create, dataset, "", f"Training {dataset.info.name}")
+        make = work.make_run(find_runs_folder(self._session.settings), config, dataset)
+        self._train(make, dataset, "", f"Training {dataset.info.name}")
 
     def pause(self) -> None:
         """Pauses after the present step, or goes on."""
@@ -203,18 +168,8 @@ class TrainingPresenter:
             self._session.open_dataset(record.file.dataset.path)
             return
 
-        def reopen() -> Run:
-            import msgspec
-
-            from segbench.formats.runs import open_run
-
-            run = open_run(Path(path))
-            if run.config.epochs != epochs:
-                run.change(config=msgspec.structs.replace(run.config, epochs=epochs))
-            return run
-
         self._settings = to_dict(record.file.config)
-        self._train(reopen, dataset, path, f"Continuing {record.name}")
+        self._train(work.reopen_run(path, epochs), dataset, path, f"Continuing {record.name}")
 
     def show_active(self) -> None:
         """Back to the run that is being trained."""
@@ -245,21 +200,16 @@ class TrainingPresenter:
         """Called on each edit: says at once when target and dataset do not fit."""
         classes = self._session.dataset.info.classes if self._session.dataset else None
         try:
-            misfit = _find_misfit(parse(raw), classes)
+            misfit = work.find_misfit(parse(raw), classes)
         except SegbenchError:
             return  # the form says it
         self._view.show_misfit("loss.target", misfit)
 
     def save_curves(self, path: str) -> None:
         """Writes every value of the runs that are drawn to a CSV file, from their logs."""
-        runs = [Path(key) for key in self._drawn()]
-
-        def work() -> Generator[Event, None, Any]:
-            from segbench.export.curves import export_curves
-
-            return (yield from export_curves(runs, Path(path)))
-
-        self._jobs.start("export", work(), title=f"Writing {Path(path).name}", lane="io")
+        self._jobs.start(
+            "export", work.write_curves(self._drawn(), path), title=f"Writing {Path(path).name}", lane="io"
+        )
 
     # Events ------------------------------------------------------------------------------------------------------------
 
@@ -283,7 +233,7 @@ class TrainingPresenter:
                     self._adopt_dataset()
                     self._continue_pending()
                 case PinsChanged():
-                    self._read_pins()
+                    self._pins.read()
                 case RunOpened(path=path):
                     self._open(path)
                 case RunContinueRequested(path=path):
@@ -316,7 +266,7 @@ class TrainingPresenter:
         elif isinstance(fact, MemoryRead):
             record.memory = fact
         elif isinstance(fact, PreviewsUpdated):
-            self._paint_previews(fact)
+            self._pins.paint(active.dataset, fact)
 
     def _take_log(self, part: RunLogRead, facts: dict[str, list[LoggedEvent]]) -> None:
         record = self._records.get(part.path)
@@ -335,38 +285,17 @@ class TrainingPresenter:
             self._finish(event)
         elif event.job in self._loading:
             self._finish_loading(event)
-        elif isinstance(event, JobDone) and event.kind in ("read pins", "show previews"):
-            self._take_pictures(*event.result)
+        elif isinstance(event, JobDone) and event.kind in PIN_KINDS:
+            self._pins.take(event)
         elif isinstance(event, JobFailed) and event.kind == "open dataset":
             self._continue_after = None
 
     # Training ----------------------------------------------------------------------------------------------------------
 
     def _train(self, make: Callable[[], Run], dataset: Dataset, path: str, title: str) -> None:
-        order = _Order()
-        pins: Any = _DatasetPins(self._session, dataset)
-
-        def work() -> Generator[Any, None, Any]:
-            from segbench.formats.runs import delete_run
-            from segbench.training.trainer import train
-
-            run = make()
-            begun = bool(path)
-            try:
-                with closing(train(run.config, dataset, run, pins)) as inner:
-                    for event in inner:
-                        begun = begun or isinstance(event, StepDone)
-                        yield event
-            except Exception:
-                if not begun:  # nothing was learnt: an empty run would only be in the way
-                    delete_run(run.path)
-                raise
-            finally:
-                if order.discard:
-                    delete_run(run.path)
-
-        job = self._jobs.start("train", work(), title=title)
-        self._active = _Active(job, dataset, order, path)
+        order, pins = work.Order(), work.DatasetPins(self._session, dataset)
+        job = self._jobs.start("train", work.run_training(make, dataset, order, pins, fresh=not path), title=title)
+        self._active = Active(job, dataset, order, path)
         self._sentence = ""
         if path:
             self._records[path].live = True
@@ -387,9 +316,9 @@ class TrainingPresenter:
         if fresh:
             self._view.forget_run(fact.run)
             self._show(fact.run)
-        self._set_lecture(active.dataset.info.classes, parse(_resolve_threads(self._settings)))
+        self._set_lecture(active.dataset.info.classes, parse(work.resolve_threads(self._settings)))
 
-    def _end(self, phase: Phase, *, discard: bool) -> None:
+    def _end(self, phase: Literal["stopping", "cancelling"], *, discard: bool) -> None:
         active = self._active
         if active is None or active.phase in ("stopping", "cancelling"):
             return
@@ -408,6 +337,8 @@ class TrainingPresenter:
                 record = self._records[""] = RunRecord("", "New run")
             record.phase, record.sentence, record.smaller_batch = "failed", sentence, report.smaller_batch
         elif active.order.discard:
+            if isinstance(event, JobDone):  # it was over before it heard of it
+                self._jobs.start("delete run", work.remove_run(active.path), title="Deleting the run", lane="io")
             if self._shown == active.path:
                 self._shown = ""
             self._records.pop(active.path, None)
@@ -421,60 +352,18 @@ class TrainingPresenter:
             self._read_log(active.path)  # for its config, should it be continued
 
     def _show_state(self) -> None:
-        self._view.show_state(self._resolve())
-
-    def _resolve(self) -> TrainingState:
-        """The state of what is shown, from all that is known."""
-        active = self._active
-        refusal = self._refuse_dataset()
-        can_start = active is None and not refusal
-        is_active = active is not None and active.path == self._shown
-        record = self._records.get(self._shown)
-        if record is None:
-            preparing: Phase = active.phase if active is not None and is_active else "idle"
-            return TrainingState(
-                phase=preparing,
-                sentence="" if is_active else refusal or self._sentence,
-                can_start=can_start,
-                can_stop=is_active and preparing == "preparing",
-                can_cancel=is_active and preparing == "preparing",
-                other="" if is_active or active is None else self._name_active(),
+        record, active = self._records.get(self._shown), self._active
+        other = self._records.get(active.path) if active is not None else None
+        self._view.show_state(
+            resolve(
+                record,
+                active,
+                self._shown,
+                other.name if other else "A new run",
+                self._refuse_dataset(),
+                self._sentence,
             )
-        phase = active.phase if active is not None and is_active else record.phase
-        started, running = record.started, phase in ("training", "validating", "paused")
-        return TrainingState(
-            phase=phase,
-            name=record.name,
-            sentence=record.sentence,
-            step=record.step,
-            total_steps=started.total_steps if started else 0,
-            epoch=record.epoch,
-            epochs=started.epochs if started else 0,
-            images_per_second=record.images_per_second,
-            elapsed=record.seconds,
-            remaining=record.remaining if running else None,
-            device=started.device if started else "",
-            memory=record.memory if is_active else None,
-            loss=record.loss,
-            best_iou=record.best.scores.mean_iou if record.best and record.best.scores else None,
-            best_epoch=record.best.epoch if record.best else 0,
-            validation=started.validation_split if started else None,
-            validated=record.validated,
-            validating=record.validating,
-            other="" if is_active or active is None else self._name_active(),
-            smaller_batch=record.smaller_batch if active is None else 0,
-            can_start=can_start,
-            can_pause=running,
-            can_stop=is_active and (running or phase == "preparing"),
-            can_cancel=is_active and (running or phase == "preparing"),
-            can_continue=active is None and record.file is not None and bool(record.step),
-            can_predict=bool(record.best_checkpoint),
         )
-
-    def _name_active(self) -> str:
-        assert self._active is not None
-        record = self._records.get(self._active.path)
-        return record.name if record else "A new run"
 
     # Runs on disk ------------------------------------------------------------------------------------------------------
 
@@ -510,22 +399,7 @@ class TrainingPresenter:
         if path in self._loading.values():
             return
 
-        def work() -> Generator[Any, None, Any]:
-            from segbench.formats.runs import open_run
-
-            run = open_run(Path(path))
-            part: list[LoggedEvent] = []
-            first = True
-            for fact in run.events():
-                part.append(fact)
-                if len(part) == LOG_CHUNK:
-                    yield RunLogRead(path, run.name, tuple(part), first)
-                    part, first = [], False
-            yield RunLogRead(path, run.name, tuple(part), first)
-            there = {kind: str(run.checkpoint(kind)) for kind in ("last", "best") if run.checkpoint(kind).exists()}
-            return run.file, run.name, there
-
-        job = self._jobs.start("open run", work(), title=f"Opening {Path(path).name}", lane="io")
+        job = self._jobs.start("open run", work.read_log(path), title=f"Opening {Path(path).name}", lane="io")
         self._loading[job.number] = path
 
     def _finish_loading(self, event: JobDone | JobCancelled | JobFailed) -> None:
@@ -573,17 +447,13 @@ class TrainingPresenter:
 
     def _adopt_dataset(self) -> None:
         dataset = self._session.dataset
-        self._pinned = ()
         self._show_state()
-        if dataset is None:
-            self._view.show_pins(())
-            return
-        if dataset.info.classes is not None:
+        if dataset is not None and dataset.info.classes is not None:
             self._view.set_class_colors(dict(zip(dataset.info.classes.names, dataset.info.classes.colors, strict=True)))
             if (preset := self._choose_preset()) != self._preset:  # else the user's changes stay
                 self._preset = preset
                 self._view.choose_preset(preset)
-        self._read_pins()
+        self._pins.adopt_dataset()
 
     def _refuse_dataset(self) -> str:
         dataset = self._session.dataset
@@ -598,52 +468,8 @@ class TrainingPresenter:
         exclusive = dataset is not None and dataset.info.classes is not None and dataset.info.classes.exclusive
         return "camvid" if exclusive else "recommended"
 
-    def _read_pins(self) -> None:
-        """Image and truth of the pins, in the io lane; where nothing is pinned, a few samples are chosen."""
-        dataset, indices = self._session.dataset, self._session.pins.indices
-        if dataset is None or (indices and indices == self._pinned):
-            return
-        self._pinned = indices
-
-        def work() -> Generator[Any, None, Any]:
-            from segbench.gui.panels.training.previews import choose_pins, read_pins
-
-            return dataset, (yield from read_pins(dataset, indices or choose_pins(dataset)))
-
-        self._jobs.start("read pins", work(), title="Reading pinned samples", lane="io", newest_wins=True)
-
-    def _paint_previews(self, fact: PreviewsUpdated) -> None:
-        active = self._active
-        if active is None or self._session.dataset is not active.dataset:
-            return
-        dataset = active.dataset
-
-        def work() -> Generator[Any, None, Any]:
-            from segbench.gui.panels.training.previews import paint_previews
-
-            return dataset, (yield from paint_previews(dataset, fact.predictions, fact.step))
-
-        self._jobs.start("show previews", work(), title="Refreshing previews", lane="io", newest_wins=True)
-
-    def _take_pictures(self, dataset: Dataset, pictures: Sequence[PinPicture]) -> None:
-        if dataset is not self._session.dataset:
-            return
-        indices = tuple(picture.index for picture in pictures)
-        if not self._session.pins.indices:
-            self._pinned = indices
-            self._session.set_pins(indices)
-        self._view.show_pins(pictures)
-
     def _set_lecture(self, classes: ClassTable | None, config: TrainConfig) -> None:
-        """The lecture's losses are drawn for its own experiment alone: they mean nothing beside another one's."""
-        lecture = (
-            getattr(config.network, "head", "") == "lecture"
-            and config.loss.target == "values"
-            and config.loss.name == "mse"
-            and config.data.batch_size == 4
-            and classes is not None
-            and classes.values == (50, 100, 150, 200, 250)
-        )
+        lecture = work.is_lecture(config, classes)
         self._view.set_lecture(lecture, self._load_reference() if lecture else ())
 
     def _load_reference(self) -> tuple[float, ...]:
@@ -660,20 +486,3 @@ class TrainingPresenter:
             record = self._records.get(path)
             self._view.add_facts(path, batch, record.name if record else "")
         facts.clear()
-
-
-def count_threads() -> int:
-    """Threads for training beside a window: all cores this process may use but one."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cores - 1)
-
-
-def _resolve_threads(raw: dict[str, Any]) -> dict[str, Any]:
-    """`threads` 0 means "all" to the trainer; beside a window it shall leave one core to the window."""
-    return raw if raw.get("threads") else {**raw, "threads": count_threads()}
-
-
-def _find_misfit(config: TrainConfig, classes: ClassTable | None) -> str:
-    if config.loss.target == "labels" and classes is not None and not classes.exclusive:
-        return "The target labels wants one class a pixel, but objects of this dataset may overlap. Use planes with bce_dice."
-    return ""

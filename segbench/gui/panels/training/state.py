@@ -18,7 +18,10 @@ from segbench.events import (
 )
 
 if TYPE_CHECKING:
+    from segbench.data.dataset import Dataset
     from segbench.formats.runs import RunFile
+    from segbench.gui.panels.training.work import Order
+    from segbench.jobs import Job
 
 Phase = Literal[
     "idle", "opening", "preparing", "training", "validating", "paused", "stopping", "cancelling",
@@ -161,3 +164,64 @@ class RunRecord:
     def best_checkpoint(self) -> str:
         """The best checkpoint, else the last, "" if none stands."""
         return self.checkpoints.get("best") or self.checkpoints.get("last") or ""
+
+
+class Active:
+    """The training job there is, from its start to its end."""
+
+    def __init__(self, job: Job, dataset: Dataset, order: Order, path: str) -> None:
+        self.job = job
+        self.dataset = dataset
+        self.order = order
+        self.path = path  # "" until the first event names the run
+        self.phase: Phase = "preparing"
+
+
+def resolve(
+    record: RunRecord | None, active: Active | None, shown: str, active_name: str, refusal: str, sentence: str
+) -> TrainingState:
+    """What the view shows. record: of the run at `shown`; refusal: why the open dataset cannot be trained on, "" if it can;
+    sentence: what there is to say when no run is shown."""
+    can_start = active is None and not refusal
+    is_active = active is not None and active.path == shown
+    other = active_name if active is not None and not is_active else ""
+    if record is None:
+        phase: Phase = active.phase if active is not None and is_active else "idle"
+        return TrainingState(
+            phase=phase,
+            sentence="" if is_active else refusal or sentence,
+            can_start=can_start,
+            can_stop=phase == "preparing",
+            can_cancel=phase == "preparing",
+            other=other,
+        )
+    phase = active.phase if active is not None and is_active else record.phase
+    started, running = record.started, phase in ("training", "validating", "paused")
+    return TrainingState(
+        phase=phase,
+        name=record.name,
+        sentence=record.sentence,
+        step=record.step,
+        total_steps=started.total_steps if started else 0,
+        epoch=record.epoch,
+        epochs=started.epochs if started else 0,
+        images_per_second=record.images_per_second,
+        elapsed=record.seconds,
+        remaining=record.remaining if running else None,
+        device=started.device if started else "",
+        memory=record.memory if is_active else None,
+        loss=record.loss,
+        best_iou=record.best.scores.mean_iou if record.best and record.best.scores else None,
+        best_epoch=record.best.epoch if record.best else 0,
+        validation=started.validation_split if started else None,
+        validated=record.validated,
+        validating=record.validating,
+        other=other,
+        smaller_batch=record.smaller_batch if active is None else 0,
+        can_start=can_start,
+        can_pause=running,
+        can_stop=is_active and (running or phase == "preparing"),
+        can_cancel=is_active and (running or phase == "preparing"),
+        can_continue=active is None and record.file is not None and bool(record.step),
+        can_predict=bool(record.best_checkpoint),
+    )

@@ -1,0 +1,154 @@
+"""What the training panel's jobs do: generators that run in a lane's thread and import the core there. No Qt, no view."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from segbench.events import LoggedEvent, RunLogRead, StepDone
+
+if TYPE_CHECKING:
+    from segbench.config import TrainConfig
+    from segbench.data.dataset import Dataset
+    from segbench.formats.runs import Run, RunFile
+    from segbench.gui.session import Session
+    from segbench.records import ClassTable
+
+LOG_CHUNK = 5000  # events of a log that are read at a stretch
+
+Work = Generator[Any, None, Any]
+
+
+class Order:
+    """What the user said about a run in training; its generator reads it in the job's thread when it ends."""
+
+    def __init__(self) -> None:
+        self.discard = False
+
+
+class DatasetPins:
+    """The session's pins as long as its dataset is the one that is trained on: pins of another would name other samples."""
+
+    def __init__(self, session: Session, dataset: Dataset) -> None:
+        self._session, self._dataset = session, dataset
+
+    @property
+    def indices(self) -> tuple[int, ...]:
+        return self._session.pins.indices if self._session.dataset is self._dataset else ()
+
+
+def run_training(make: Callable[[], Run], dataset: Dataset, order: Order, pins: DatasetPins, *, fresh: bool) -> Work:
+    """Trains the run that `make` gives. A fresh run in which nothing was learnt is not kept; nor is one to be discarded."""
+    from segbench.formats.runs import delete_run
+    from segbench.training.trainer import train
+
+    run = make()
+    begun = not fresh
+    watched: Any = pins  # read-only, where the trainer's protocol would allow to write
+    try:
+        with closing(train(run.config, dataset, run, watched)) as inner:
+            for event in inner:
+                begun = begun or isinstance(event, StepDone)
+                yield event
+    except Exception:
+        if not begun:
+            delete_run(run.path)
+        raise
+    finally:
+        if order.discard:
+            delete_run(run.path)
+
+
+def make_run(folder: Path, config: TrainConfig, dataset: Dataset) -> Callable[[], Run]:
+    """Creates a run's folder when it is called (in the job's thread, so that a full disk ends the job in words)."""
+
+    def make() -> Run:
+        from segbench.formats.runs import create_run
+
+        return create_run(folder, config, dataset.info)
+
+    return make
+
+
+def reopen_run(path: str, epochs: int) -> Callable[[], Run]:
+    """Opens a run to be continued up to `epochs` epochs in all."""
+
+    def make() -> Run:
+        import msgspec
+
+        from segbench.formats.runs import open_run
+
+        run = open_run(Path(path))
+        if run.config.epochs != epochs:
+            run.change(config=msgspec.structs.replace(run.config, epochs=epochs))
+        return run
+
+    return make
+
+
+def read_log(path: str) -> Generator[RunLogRead, None, tuple[RunFile, str, dict[str, str]]]:
+    """A run's log in parts; returns its run.json, its name and the checkpoints there are."""
+    from segbench.formats.runs import open_run
+
+    run = open_run(Path(path))
+    part: list[LoggedEvent] = []
+    first = True
+    for fact in run.events():
+        part.append(fact)
+        if len(part) == LOG_CHUNK:
+            yield RunLogRead(path, run.name, tuple(part), first)
+            part, first = [], False
+    yield RunLogRead(path, run.name, tuple(part), first)
+    there = {}
+    for kind in ("last", "best"):
+        if (checkpoint := run.checkpoint("best" if kind == "best" else "last")).exists():
+            there[kind] = str(checkpoint)
+    return run.file, run.name, there
+
+
+def write_curves(runs: Sequence[str], out: str) -> Work:
+    """The curves of these runs as a CSV file."""
+    from segbench.export.curves import export_curves
+
+    return (yield from export_curves([Path(run) for run in runs], Path(out)))
+
+
+def remove_run(path: str) -> Work:
+    """Deletes a run's folder."""
+    from segbench.formats.runs import delete_run
+
+    yield from ()
+    delete_run(Path(path))
+
+
+def count_threads() -> int:
+    """Threads for training beside a window: all cores this process may use but one."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores - 1)
+
+
+def resolve_threads(raw: dict[str, Any]) -> dict[str, Any]:
+    """`threads` 0 means "all" to the trainer; beside a window it shall leave one core to the window."""
+    return raw if raw.get("threads") else {**raw, "threads": count_threads()}
+
+
+def find_misfit(config: TrainConfig, classes: ClassTable | None) -> str:
+    """Why a target cannot be trained on a dataset, in words; "" if it can."""
+    if config.loss.target == "labels" and classes is not None and not classes.exclusive:
+        return "The target labels wants one class a pixel, but objects of this dataset may overlap. Use planes with bce_dice."
+    return ""
+
+
+def is_lecture(config: TrainConfig, classes: ClassTable | None) -> bool:
+    """Whether a run is the lecture's own experiment: its losses mean nothing beside another one's."""
+    return (
+        getattr(config.network, "head", "") == "lecture"
+        and config.loss.target == "values"
+        and config.loss.name == "mse"
+        and config.data.batch_size == 4
+        and classes is not None
+        and classes.values == (50, 100, 150, 200, 250)
+    )
