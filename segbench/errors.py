@@ -50,6 +50,21 @@ _BY_ERRNO = {
 }
 
 
+_NO_MEMORY = (  # what torch's allocators say in a plain RuntimeError: Linux and macOS, Windows, Apple GPUs
+    "DefaultCPUAllocator: can't allocate memory",
+    "DefaultCPUAllocator: not enough memory",
+    "MPS backend out of memory",
+)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out, Python's, numpy's or torch's (which is not imported here: told by name and text)."""
+    if isinstance(error, MemoryError) or "OutOfMemoryError" in type(error).__name__:
+        return True
+    said = [text for text in error.args if isinstance(text, str)] if isinstance(error, RuntimeError) else []
+    return any(words in text for words in _NO_MEMORY for text in said)
+
+
 def explain(error: BaseException) -> ErrorReport:
     """Turns any exception into words for the user; never raises."""
     details = "".join(traceback.format_exception(error))
@@ -60,8 +75,7 @@ def explain(error: BaseException) -> ErrorReport:
     if isinstance(error, SegbenchError):
         smaller = error.smaller_batch if isinstance(error, OutOfMemory) else 0
         return ErrorReport(error.message, error.hint, details, smaller)
-    # torch is not imported here: its out-of-memory errors are told by name
-    if isinstance(error, MemoryError) or "OutOfMemoryError" in type(error).__name__:
+    if is_out_of_memory(error):
         return ErrorReport("There is not enough memory for this.", "Try a smaller batch or a smaller image.", details)
     if isinstance(error, OSError):
         known = _BY_ERRNO.get(error.errno or 0)

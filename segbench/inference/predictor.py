@@ -15,14 +15,14 @@ from torch import nn
 
 from segbench.data.dataset import open_images
 from segbench.devices import choose_device, describe_device
-from segbench.errors import OutOfMemory, SegbenchError
+from segbench.errors import OutOfMemory, SegbenchError, is_out_of_memory
 from segbench.events import SamplePredicted
 from segbench.formats.checkpoints import Scaling
 from segbench.networks.loading import load_checkpoint
 from segbench.records import CheckpointInfo, Prediction, Reading, Sample
 from segbench.targets import build_target
 
-MULTIPLE = 16  # images are padded to it; the lecture's network halves twice, other networks up to four times
+MULTIPLE = 16  # tiles begin at multiples of it, so that a network's strides fall where they would in the whole image
 TILE = 512  # the first tile tried when an image does not fit into memory as a whole
 SMALLEST_TILE = 128
 OVERLAP = 64  # pixels that neighbouring tiles share; the seam is blended across them
@@ -107,7 +107,9 @@ class Predictor:
         """Images of one size: together, else one by one, else in tiles."""
         try:
             return list(self._run(np.stack(images)))
-        except (MemoryError, torch.OutOfMemoryError):
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
             self._free()
         if len(images) > 1 and not self.batch_statistics:
             return [scores for image in images for scores in self._predict_group([image])]
@@ -126,7 +128,9 @@ class Predictor:
         while True:
             try:
                 return self._blend(image, tile)
-            except (MemoryError, torch.OutOfMemoryError):
+            except (MemoryError, RuntimeError) as error:
+                if not is_out_of_memory(error):
+                    raise
                 self._free()
                 if tile <= SMALLEST_TILE:
                     break
@@ -139,13 +143,12 @@ class Predictor:
 
     def _blend(self, image: NDArray[np.uint8], tile: int) -> NDArray[np.float16]:
         """Runs tile by tile; where tiles overlap their scores are mixed by weights that fall linearly towards a tile's edge."""
-        padded = _pad(image[None])[0]  # now, so that the tiles at the border see what the whole image would
-        height, width = padded.shape[:2]
+        height, width = image.shape[:2]
         total: NDArray[np.float32] | None = None
         weights = np.zeros((height, width), np.float32)
         for top in _tile_starts(height, tile):
             for left in _tile_starts(width, tile):
-                part = padded[top : top + tile, left : left + tile]
+                part = image[top : top + tile, left : left + tile]
                 scores = self._run(part[None])[0]
                 ramp = np.outer(_ramp(top, tile, height), _ramp(left, tile, width))
                 if total is None:
@@ -154,15 +157,13 @@ class Predictor:
                 weights[top : top + tile, left : left + tile] += ramp
         assert total is not None
         total /= weights
-        return total[:, : image.shape[0], : image.shape[1]].astype(np.float16)
+        return total.astype(np.float16)
 
     def _run(self, images: NDArray[np.uint8]) -> NDArray[np.float16]:
-        """uint8 (B, H, W, 3) -> float16 (B, K, H, W), padded to a multiple of 16 by repeating the last row and column."""
-        height, width = images.shape[1:3]
-        x_BHW3 = torch.from_numpy(np.ascontiguousarray(_pad(images))).to(self.device)
+        """uint8 (B, H, W, 3) -> float16 (B, K, H, W). Networks pad to their own strides, here as in training."""
+        x_BHW3 = torch.from_numpy(np.ascontiguousarray(images)).to(self.device)
         x_B3HW = (x_BHW3.permute(0, 3, 1, 2).float() - self._mean) / self._deviation
-        scores_BKHW = self._target.scores(self._network(x_B3HW))
-        kept: NDArray[np.float16] = scores_BKHW[:, :, :height, :width].half().cpu().numpy()
+        kept: NDArray[np.float16] = self._target.scores(self._network(x_B3HW)).half().cpu().numpy()
         return kept
 
     @contextmanager
@@ -214,12 +215,6 @@ def predict_files(
     yield from predictor.predict_samples(files, range(len(files)), batch_size)
 
 
-def _pad(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(B, H, W, 3) with the last row and column repeated until both sides are multiples of 16."""
-    down, right = -images.shape[1] % MULTIPLE, -images.shape[2] % MULTIPLE
-    return np.pad(images, ((0, 0), (0, down), (0, right), (0, 0)), mode="edge") if down or right else images
-
-
 def _group_by_size(images: Sequence[NDArray[np.uint8]]) -> Iterator[list[NDArray[np.uint8]]]:
     """Runs of consecutive images of the same size."""
     group: list[NDArray[np.uint8]] = []
@@ -233,11 +228,12 @@ def _group_by_size(images: Sequence[NDArray[np.uint8]]) -> Iterator[list[NDArray
 
 
 def _tile_starts(length: int, tile: int) -> list[int]:
-    """Where tiles begin along one axis: the first at 0, the last ending at `length`, neighbours sharing OVERLAP at least."""
+    """Where tiles begin along one axis, at multiples of MULTIPLE: the first at 0, the last reaching to `length` (it may be
+    shorter than `tile`, itself a multiple), neighbours sharing OVERLAP at least."""
     if length <= tile:
         return [0]
     count = -(-(length - OVERLAP) // (tile - OVERLAP))
-    return [round(k * (length - tile) / (count - 1)) for k in range(count)]
+    return [-(-k * (length - tile) // ((count - 1) * MULTIPLE)) * MULTIPLE for k in range(count)]
 
 
 def _ramp(start: int, tile: int, length: int) -> NDArray[np.float32]:

@@ -35,7 +35,8 @@ def test_that_a_library_s_own_out_of_memory_is_understood_without_importing_it()
     class OutOfMemoryError(RuntimeError):
         pass
 
-    for error in (OutOfMemoryError("CUDA out of memory"), MemoryError()):
+    cpu = RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory: 400 bytes")
+    for error in (OutOfMemoryError("CUDA out of memory"), MemoryError(), cpu):
         report = explain(error)
         assert report.expected
         assert "batch" in report.hint

@@ -13,6 +13,7 @@ from torch import nn
 from segbench.errors import OutOfMemory, SegbenchError
 from segbench.formats.checkpoints import Scaling
 from segbench.inference.predictor import Predictor, _tile_starts, predict, predict_files
+from segbench.networks.munet import MUnet
 from segbench.records import CheckpointInfo, ClassInfo, ClassTable, Sample
 
 CLASSES = ClassTable((ClassInfo("a", (255, 0, 0), 50), ClassInfo("b", (0, 255, 0), 100)), exclusive=False)
@@ -65,12 +66,13 @@ def test_that_scores_are_what_the_network_says_of_the_scaled_image():
     assert np.abs(scores - expected).max() < 1e-3
 
 
-def test_that_padding_repeats_the_edge_and_is_cropped_off():
-    network, image = Local(), _image(20, 30)
+@pytest.mark.parametrize("size", [(40, 72), (20, 30), (64, 48)])
+def test_that_the_network_sees_an_image_as_in_training_and_pads_it_itself(size):
+    network, image = MUnet(2, depth=4).eval(), _image(*size)
     (scores,) = _predictor(network).predict([image])
-    assert network.shapes == [(1, 3, 32, 32)]
-    (wide,) = _predictor(Local()).predict([np.pad(image, ((0, 12), (0, 2), (0, 0)), mode="edge")])
-    assert np.array_equal(scores, wide[:, :20, :30])
+    with torch.no_grad():
+        expected = network(torch.from_numpy(image).permute(2, 0, 1)[None].float()).sigmoid()[0].numpy()
+    assert np.abs(scores - expected).max() < 1e-3
 
 
 def test_that_neighbours_of_one_size_go_together_and_the_order_stays():
@@ -114,6 +116,15 @@ def test_that_an_image_that_does_not_fit_is_read_in_tiles_without_seams():
     assert np.abs(tiled.astype(float) - whole).mean() < 1e-3
 
 
+def test_that_a_cpu_without_memory_is_told_like_a_gpu(monkeypatch):
+    def refuse(network: Local, x: torch.Tensor) -> torch.Tensor:
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(Local, "forward", refuse)
+    with pytest.raises(OutOfMemory):
+        _predictor(Local()).predict([_image(200, 300)])
+
+
 def test_that_memory_that_holds_no_tile_is_told_with_a_hint():
     with pytest.raises(OutOfMemory, match="300 × 200 pixels") as caught:
         _predictor(Local(room=10)).predict([_image(200, 300)])
@@ -135,6 +146,17 @@ def test_that_tiles_cover_everything_and_overlap(length):
     assert covered.min() >= 1
     assert starts[-1] + 128 >= length
     assert all(b - a <= 128 - 64 for a, b in itertools.pairwise(starts))
+    assert all(start % 16 == 0 for start in starts)
+
+
+def test_that_the_lecture_s_output_layer_keeps_to_even_pixels_in_tiles():
+    network = MUnet(2, depth=4, head="lecture").eval()
+    predictor = _predictor(network)
+    with torch.inference_mode():
+        scores = predictor._blend(_image(150, 330), 128).astype(np.float32)
+    bias = network.conv_out.bias[0].sigmoid().item()
+    assert np.abs(scores[0, 1::2] - bias).max() < 2e-3
+    assert np.abs(scores[0, :, 1::2] - bias).max() < 2e-3
 
 
 @pytest.mark.parametrize("image", [np.zeros((4, 4), np.uint8), np.zeros((0, 4, 3), np.uint8), np.zeros((4, 4, 3))])
