@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
@@ -19,7 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from segbench.gui.panels.dataset.chips import Chips
-from segbench.gui.panels.dataset.filters import SORTS, Filter
+from segbench.gui.panels.dataset.filters import SORTS, Filter, Sort
 from segbench.gui.panels.dataset.presenter import ScanState
 from segbench.gui.widgets.parts import build_label, build_tool
 from segbench.records import DatasetInfo
@@ -27,7 +29,7 @@ from segbench.records import DatasetInfo
 TYPING_REST = 200  # ms after the last letter until the list follows
 MOST_OBJECTS = 9_999
 CHIP_LINES = 3
-SORT_TITLES = {
+SORT_TITLES: dict[Sort, str] = {
     "index": "In order", "name": "By name", "most objects": "Most objects first", "fewest objects": "Fewest objects first",
     "most covered": "Most covered first", "least covered": "Least covered first",
 }  # fmt: skip
@@ -67,8 +69,7 @@ class FilterBar(QWidget):
         for box in (self.split, self.sort):
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
             box.setMinimumContentsLength(8)
-        for sort in SORTS:
-            self.sort.addItem(SORT_TITLES[sort], sort)
+        self._offer_sorts(SORTS)
         self.fewest, self.most = QSpinBox(), QSpinBox()
         self.fewest.setObjectName("fewest")
         self.fewest.setMaximum(MOST_OBJECTS)
@@ -104,7 +105,7 @@ class FilterBar(QWidget):
         self._chip_area.setWidgetResizable(True)
         self._chip_area.setWidget(self.chips)
         self._chip_area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        grid = QGridLayout()
+        grid = self._grid = QGridLayout()
         grid.setSpacing(6)
         grid.setColumnStretch(0, 3)
         grid.setColumnStretch(1, 2)
@@ -141,7 +142,10 @@ class FilterBar(QWidget):
             self.split.addItem(f"All splits ({info.count:,})", "")
             for split, count in info.splits.items():
                 self.split.addItem(f"{split} ({count:,})", split)
-        self.split.setVisible(len(info.splits) > 1)
+        several = len(info.splits) > 1
+        self.split.setVisible(several)
+        self._grid.addWidget(self.sort, 1 if several or info.classes else 0, 1)
+        self._offer_sorts(SORTS if info.classes else ("index", "name"))
         classes = info.classes
         shown = [c for k, c in enumerate(classes.classes) if k != classes.background] if classes else []
         self._class_of_chip = [k for k in range(len(classes)) if k != classes.background] if classes else []
@@ -149,6 +153,12 @@ class FilterBar(QWidget):
         self._chip_area.setVisible(bool(shown))
         self._objects.setVisible(classes is not None)
         self._fit_chips()
+
+    def _offer_sorts(self, sorts: Sequence[Sort]) -> None:
+        with QSignalBlocker(self.sort):
+            self.sort.clear()
+            for sort in sorts:
+                self.sort.addItem(SORT_TITLES[sort], sort)
 
     def set_filter(self, wanted: Filter) -> None:
         """Shows a filter without telling of it."""
