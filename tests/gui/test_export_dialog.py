@@ -30,7 +30,7 @@ class Desk:
         self.presenter.attach(self.view)
         self.session.subscribe(self.presenter.handle)
         self.dataset = build_dataset()
-        self.session.publish([JobDone(2, "open checkpoint", read_checkpoint_info(networks["recommended"]))])
+        self.session.publish([JobDone(9002, "open checkpoint", read_checkpoint_info(networks["recommended"]))])
 
     @property
     def dialog(self):

@@ -32,8 +32,8 @@ class Panel:
         self.view.resize(1240, 640)
 
     def open(self, preset: str = "recommended") -> None:
-        self.session.publish([JobDone(1, "open dataset", build_dataset())])
-        self.session.publish([JobDone(2, "open checkpoint", read_checkpoint_info(self.networks[preset]))])
+        self.session.publish([JobDone(9001, "open dataset", build_dataset())])
+        self.session.publish([JobDone(9002, "open checkpoint", read_checkpoint_info(self.networks[preset]))])
 
     @property
     def shown(self) -> int | None:
@@ -78,7 +78,7 @@ def test_that_each_missing_thing_is_one_sentence_and_one_button(panel, qtbot) ->
     pages = []
     panel.session.show_page = pages.append
     qtbot.mouseClick(panel.view.empty_dataset.button, Qt.MouseButton.LeftButton)
-    panel.session.publish([JobDone(1, "open dataset", build_dataset())])
+    panel.session.publish([JobDone(9001, "open dataset", build_dataset())])
     assert panel.view.empty_checkpoint.isVisible()
     qtbot.mouseClick(panel.view.empty_checkpoint.button, Qt.MouseButton.LeftButton)
     assert pages == ["dataset", "training"]

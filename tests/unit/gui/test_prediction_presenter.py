@@ -163,6 +163,17 @@ def test_that_predictions_go_before_training_and_the_newest_wins(bench: Bench) -
     assert bench.view.last("show_reading")[0].index == 5
 
 
+def test_that_pictures_go_by_while_a_key_is_held_down(bench: Bench) -> None:
+    bench.ready()
+    for _ in range(3):
+        bench.presenter.step(2)
+        assert bench.jobs.kinds().count("read predicted sample") == 1
+    bench.jobs.run("read predicted sample")
+    assert bench.view.last("show_sample")[0].index == 5  # the one that was on its way
+    bench.jobs.run("read predicted sample")
+    assert bench.view.last("show_sample")[0].index == 8
+
+
 def test_that_the_next_sample_is_predicted_ahead_and_then_at_hand(bench: Bench) -> None:
     bench.ready()
     assert bench.workshop.asked == [[3], [4]]

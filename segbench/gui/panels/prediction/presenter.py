@@ -360,7 +360,10 @@ class PredictionPresenter:
     def _take_result(self, job: int, result: Any) -> None:
         if self._is(self._loading, job):
             self._loading = None
-            self._show_sample(result)
+            if self.live is None:
+                self._show_sample(result)
+                if result.index != self.index:
+                    self._load_sample()
         elif self._predictions.take(job, result):
             self.view.show_busy(False)
             self._show_reading()
@@ -432,7 +435,7 @@ class PredictionPresenter:
     def _change_source(self) -> None:
         self._predictions.forget()
         self.cancel_scoring()
-        self.scored, self._scoring, self._sample = None, None, None
+        self.scored, self._scoring, self._sample, self._loading = None, None, None, None
         self.view.show_scoring(0, 0)
         self._show_scored()
         self._show_splits()
@@ -456,12 +459,16 @@ class PredictionPresenter:
             self._ask_ahead()
             return
         if self._sample is None or self._sample.index != index:
-            work = workshop.read_sample(source, index)
-            title = f"Reading {source.name(index)}"
-            self._loading = self._jobs.start(
-                "read predicted sample", work, title=title, lane="io", urgent=True, newest_wins=True
-            )
+            self._load_sample()
         self._ask_prediction()
+
+    def _load_sample(self) -> None:
+        """One at a time and none cancelled, so that pictures go by while a key is held down."""
+        source = self.source
+        if self._loading is None and source is not None:
+            work = workshop.read_sample(source, self.index)
+            title = f"Reading {source.name(self.index)}"
+            self._loading = self._jobs.start("read predicted sample", work, title=title, lane="io", urgent=True)
 
     def _wanted(self) -> list[int]:
         count = BATCH if self.mode == "lecture" else 1
@@ -516,11 +523,10 @@ class PredictionPresenter:
         self.view.show_splits(splits, self.split)
 
     def _show_sample(self, sample: Sample) -> None:
-        if sample.index == self.index:
-            self._sample = sample
-            self.view.show_sample(sample, self.comparable)
-            if self.live is None:
-                self.view.show_reading(None)
+        self._sample = sample
+        self.view.show_sample(sample, self.comparable)
+        if self.live is None:
+            self.view.show_reading(None)
 
     def _show_reading(self) -> None:
         live = self.live
