@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import pickle
-import zipfile
 from pathlib import Path
 
 import msgspec
@@ -50,6 +47,12 @@ class Header(msgspec.Struct, frozen=True):
     format: int = FORMAT
 
 
+class _Version(msgspec.Struct):
+    """The one field of a Header that is read before the others, which a later version may change."""
+
+    format: int = FORMAT
+
+
 def save_checkpoint(path: Path, header: Header, tensors: dict[str, Tensor]) -> str:
     """Writes header and tensors (any device, names with their prefix) whole or not at all, and returns the sha256 of the tensors.
 
@@ -67,8 +70,15 @@ def read_checkpoint_info(path: Path) -> CheckpointInfo:
     path = find_checkpoint(path)
     if path.suffix != SUFFIX:
         return _describe(path, *read_foreign(path), "")
-    header, digest = _read_header(path)
-    return _describe(path, header, {}, digest)
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+    except (OSError, safetensors.SafetensorError) as error:
+        raise SegbenchError(
+            f"{path} is not a checkpoint of segbench: {error}.",
+            "Choose a .safetensors file that segbench wrote, or a DLStudio .pt file.",
+        ) from error
+    return _describe(path, _read_header(path, metadata), {}, metadata.get("sha256", ""))
 
 
 def _describe(path: Path, header: Header, tensors: dict[str, Tensor], digest: str) -> CheckpointInfo:
@@ -90,23 +100,34 @@ def read_checkpoint(path: Path, prefix: str = NETWORK) -> tuple[Header, dict[str
 
     A file whose bytes do not match its sha256 is refused: a flipped bit would otherwise load silently.
     """
+    _, header, tensors = read_described(path, prefix)
+    return header, tensors
+
+
+def read_described(path: Path, prefix: str = NETWORK) -> tuple[CheckpointInfo, Header, dict[str, Tensor]]:
+    """As read_checkpoint, with what read_checkpoint_info would say. Read at once: a run in training may replace the file."""
     path = find_checkpoint(path)
     if path.suffix != SUFFIX:
-        return read_foreign(path)
-    header, digest = _read_header(path)
+        header, tensors = read_foreign(path)
+        return _describe(path, header, tensors, ""), header, tensors
     try:
-        tensors = safetensors.torch.load(path.read_bytes())
+        data = path.read_bytes()
+        tensors = safetensors.torch.load(data)
     except (OSError, safetensors.SafetensorError, ValueError) as error:
         raise SegbenchError(
             f"The checkpoint {path} could not be read: {error}.",
             "It may be cut short; use another checkpoint of the run.",
         ) from error
+    length = int.from_bytes(data[:8], "little")  # of the JSON that follows; safetensors has checked both
+    metadata = msgspec.json.decode(data[8 : 8 + length]).get("__metadata__", {})
+    header, digest = _read_header(path, metadata), metadata.get("sha256", "")
     if _hash_tensors(tensors) != digest:
         raise SegbenchError(
             f"The weights in {path} do not match their checksum.",
             "The file is damaged; use another checkpoint of the run.",
         )
-    return header, {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+    wanted = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+    return _describe(path, header, wanted, digest), header, wanted
 
 
 def find_checkpoint(path: Path) -> Path:
@@ -123,24 +144,16 @@ def find_checkpoint(path: Path) -> Path:
     return path
 
 
-def _read_header(path: Path) -> tuple[Header, str]:
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-    except (OSError, safetensors.SafetensorError) as error:
-        raise SegbenchError(
-            f"{path} is not a checkpoint of segbench: {error}.",
-            "Choose a .safetensors file that segbench wrote, or a DLStudio .pt file.",
-        ) from error
+def _read_header(path: Path, metadata: dict[str, str]) -> Header:
     if "segbench" not in metadata:
         raise SegbenchError(
             f"{path} holds tensors, but not segbench's header.",
             "Only checkpoints that segbench wrote say which network they belong to.",
         )
     try:
-        if json.loads(metadata["segbench"]).get("format", FORMAT) > FORMAT:
+        if msgspec.json.decode(metadata["segbench"], type=_Version).format > FORMAT:
             raise SegbenchError(f"{path} was written by a newer segbench.", "Update segbench.")
-        return msgspec.json.decode(metadata["segbench"], type=Header), metadata.get("sha256", "")
+        return msgspec.json.decode(metadata["segbench"], type=Header)
     except (msgspec.DecodeError, ValueError) as error:
         raise SegbenchError(
             f"The header of {path} is not right: {error}.", "The file is damaged, or another program changed it."
@@ -170,7 +183,7 @@ def read_foreign(path: Path) -> tuple[Header, dict[str, Tensor]]:
     """
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError, zipfile.BadZipFile, KeyError) as error:
+    except Exception as error:  # a damaged file makes torch's reader raise a dozen kinds
         raise SegbenchError(
             f"{path} could not be read as weights alone.",
             "If it holds a whole pickled model, load it where you trust it and save model.state_dict() instead.",
@@ -180,13 +193,15 @@ def read_foreign(path: Path) -> tuple[Header, dict[str, Tensor]]:
             f"{path} does not hold a state_dict (names and tensors).", "Save model.state_dict() and open that file."
         )
     tensors = {_rename(name): tensor for name, tensor in loaded.items()}
-    if "conv_out.weight" not in tensors or "skip64dsDN.conv1.weight" not in tensors:
+    last = tensors.get("conv_out.weight")
+    if last is None or last.ndim != 4 or "skip64dsDN.conv1.weight" not in tensors:
         raise SegbenchError(
             f"{path} holds the weights of a network that segbench does not know.",
             "Only mUnet weights can be opened from .pt files.",
         )
-    blocks = 1 + max((int(n.split(".")[1]) for n in tensors if n.startswith("skip64DN_arr.")), default=-1)
-    count = tensors["conv_out.weight"].shape[1]
+    numbers = [n.split(".")[1] for n in tensors if n.startswith("skip64DN_arr.")]
+    blocks = 1 + max((int(number) for number in numbers if number.isdecimal()), default=-1)
+    count = last.shape[1]
     if blocks * 2 not in (4, 8, 16):
         raise SegbenchError(f"{path} holds an mUnet of depth {blocks * 2}.", "Depths 4, 8 and 16 can be opened.")
     config = TrainConfig(

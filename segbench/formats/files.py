@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
+import time
 from pathlib import Path
+
+PATIENCE = (0.01, 0.05, 0.2, 0.5)  # seconds between the attempts to take a file's place
 
 
 def write_atomically(path: Path, data: bytes | memoryview, sync: bool = True) -> None:
@@ -14,24 +17,25 @@ def write_atomically(path: Path, data: bytes | memoryview, sync: bool = True) ->
     the system, 70 times as fast for small files: for what can be made again (a power cut may cost the newest ones).
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(temporary, "xb") as file:
             file.write(data)
             if sync:
                 file.flush()
                 os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_UMASK)
-        os.replace(temporary, path)
+        _replace(temporary, path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
-def _read_umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-_UMASK = _read_umask()
+def _replace(temporary: Path, path: Path) -> None:
+    """Windows refuses while anybody has the old file open (a window that reads a checkpoint, a virus scanner): waits a little."""
+    for pause in PATIENCE:
+        try:
+            os.replace(temporary, path)
+            return
+        except PermissionError:
+            time.sleep(pause)
+    os.replace(temporary, path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import sys
@@ -20,6 +21,8 @@ from segbench.events import EpochDone, LoggedEvent, StepDone, TrainingEnded, Tra
 from segbench.formats.checkpoints import SUFFIX
 from segbench.formats.files import write_atomically
 from segbench.records import DatasetInfo, RunInfo, RunState
+
+LOCK_SECONDS = 0.2  # is_training holds a run for an instant, which is no reason to refuse it
 
 _decoder = msgspec.json.Decoder(LoggedEvent)
 _encoder = msgspec.json.Encoder()
@@ -66,7 +69,10 @@ class Run:
             self._log = open(self.path / "events.jsonl", "ab", buffering=0)  # noqa: SIM115 (kept open between two calls)
             if self._log.tell() and not _ends_whole(self.path / "events.jsonl"):
                 self._log.write(b"\n")  # a line torn by a crash must not swallow the next one
-        self._log.write(_encoder.encode(event) + b"\n")
+        line = _encoder.encode(event) + b"\n"
+        if self._log.write(line) != len(line):  # a disk that fills up may take a part; the next line starts afresh
+            self.close()
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path / "events.jsonl"))
 
     def close(self) -> None:
         if self._log is not None:
@@ -87,11 +93,14 @@ class Run:
     def lock(self) -> Iterator[None]:
         """Holds the run for writing. Raises SegbenchError if another process trains it now; a crash lets go of it."""
         with open(self.path / "run.lock", "ab") as file:
-            if not _try_lock(file):
-                raise SegbenchError(
-                    f"The run {self.name} is being trained by another segbench.",
-                    "Stop it there first, or start a new run.",
-                )
+            deadline = time.monotonic() + LOCK_SECONDS
+            while not _try_lock(file):
+                if time.monotonic() > deadline:
+                    raise SegbenchError(
+                        f"The run {self.name} is being trained by another segbench.",
+                        "Stop it there first, or start a new run.",
+                    )
+                time.sleep(0.01)
             try:
                 yield
             finally:
@@ -103,7 +112,7 @@ class Run:
         path = self.path / "run.lock"
         if not path.exists():
             return False
-        with open(path, "ab") as file:
+        with open(path, "rb") as file:  # not for writing: a colleague's run may be read-only
             if not _try_lock(file):
                 return True
             _unlock(file)
@@ -225,9 +234,12 @@ else:
     def _try_lock(file: IO[bytes]) -> bool:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             return False
+        except OSError:  # a file system without locks: better unguarded than not at all
+            return True
         return True
 
     def _unlock(file: IO[bytes]) -> None:
-        fcntl.flock(file, fcntl.LOCK_UN)
+        with contextlib.suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_UN)

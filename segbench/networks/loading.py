@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from segbench.errors import SegbenchError
-from segbench.formats.checkpoints import Scaling, find_checkpoint, read_checkpoint, read_checkpoint_info
+from segbench.formats.checkpoints import Scaling, find_checkpoint, read_described
 from segbench.networks import build_network
 from segbench.records import CheckpointInfo
 
@@ -28,7 +28,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     Raises SegbenchError if it is damaged, does not fit its network, or holds weights that are not numbers.
     """
     file = find_checkpoint(path)
-    header, weights = read_checkpoint(file)
+    info, header, weights = read_described(file)
     network = build_network(header.config.network, len(header.classes))
     wanted = network.state_dict()
     missing, extra = wanted.keys() - weights.keys(), weights.keys() - wanted.keys()
@@ -46,4 +46,4 @@ def load_checkpoint(path: Path) -> Checkpoint:
             "Its training went wrong; use an earlier checkpoint.",
         )
     network.load_state_dict(weights)
-    return Checkpoint(read_checkpoint_info(file), network.eval(), header.scaling)
+    return Checkpoint(info, network.eval(), header.scaling)

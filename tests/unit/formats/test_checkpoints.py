@@ -1,12 +1,16 @@
 """A checkpoint comes back as it was saved, and a damaged one is refused in words."""
 
+import random
 from pathlib import Path
 
+import msgspec
 import pytest
+import safetensors.torch
 import torch
 
 from segbench.config import TrainConfig
 from segbench.errors import SegbenchError
+from segbench.formats import checkpoints
 from segbench.formats.checkpoints import (
     NETWORK,
     Header,
@@ -61,6 +65,33 @@ def test_that_a_file_that_is_none_is_refused_in_one_sentence(tmp_path: Path, con
             read_checkpoint_info(tmp_path / name)
 
 
+@pytest.mark.parametrize("words", ["[]", "null", "3", "{", '{"format": "x"}', '{"format": 2}', '{"step": 1}'])
+def test_that_a_header_of_another_shape_is_refused_in_one_sentence(tmp_path: Path, words: str) -> None:
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(safetensors.torch.save({"w": torch.ones(1)}, {"segbench": words}))
+    for read in (read_checkpoint_info, read_checkpoint):
+        with pytest.raises(SegbenchError):
+            read(path)
+
+
+def test_that_a_checkpoint_replaced_while_it_is_read_comes_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.safetensors"
+    save_checkpoint(path, HEADER, {f"{NETWORK}w": torch.ones(3)})
+    check = checkpoints._hash_tensors
+
+    def replace_first(tensors: dict[str, torch.Tensor]) -> str:
+        monkeypatch.setattr(checkpoints, "_hash_tensors", check)
+        save_checkpoint(path, msgspec.structs.replace(HEADER, step=8), {f"{NETWORK}w": torch.zeros(3)})
+        return check(tensors)
+
+    monkeypatch.setattr(checkpoints, "_hash_tensors", replace_first)
+    info, header, tensors = checkpoints.read_described(path)
+    assert (info.step, header.step, tensors["w"].tolist()) == (7, 7, [1, 1, 1])
+    assert read_checkpoint_info(path).step == 8
+
+
 def test_that_a_cut_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.safetensors"
     save_checkpoint(path, HEADER, {f"{NETWORK}w": torch.randn(100)})
@@ -70,8 +101,6 @@ def test_that_a_cut_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_that_tensors_of_others_and_missing_files_are_told_apart(tmp_path: Path) -> None:
-    import safetensors.torch
-
     safetensors.torch.save_file({"w": torch.ones(1)}, tmp_path / "y.safetensors")
     with pytest.raises(SegbenchError, match="header"):
         read_checkpoint_info(tmp_path / "y.safetensors")
@@ -90,4 +119,27 @@ def test_that_a_whole_pickled_model_is_told_what_to_do_instead(tmp_path: Path) -
 def test_that_a_state_dict_of_another_network_is_refused(tmp_path: Path) -> None:
     torch.save(torch.nn.Conv2d(3, 4, 3).state_dict(), tmp_path / "model.pt")
     with pytest.raises(SegbenchError, match="does not know"):
+        read_checkpoint_info(tmp_path / "model.pt")
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+@pytest.mark.parametrize("zipped", [True, False])
+def test_that_damaged_foreign_weights_are_refused_in_one_sentence(tmp_path: Path, zipped: bool) -> None:
+    path, rng = tmp_path / "x.pt", random.Random(0)
+    torch.save({"a.weight": torch.ones(3, 2), "b": torch.ones(1)}, path, _use_new_zipfile_serialization=zipped)
+    whole = path.read_bytes()
+    for _ in range(200):
+        damaged = bytearray(whole[: rng.randrange(len(whole) // 2, len(whole))] if rng.random() < 0.3 else whole)
+        for _ in range(rng.randint(1, 4)):
+            damaged[rng.randrange(len(damaged))] = rng.randrange(256)
+        path.write_bytes(damaged)
+        with pytest.raises(SegbenchError):
+            read_checkpoint_info(path)
+
+
+@pytest.mark.parametrize("output", [torch.tensor(1.0), torch.ones(64, 5, 3, 3)])
+def test_that_a_state_dict_that_only_looks_like_munet_is_refused(tmp_path: Path, output: torch.Tensor) -> None:
+    names = {"conv_out.weight": output, "skip64dsDN.conv1.weight": torch.ones(1), "skip64DN_arr.x": torch.ones(1)}
+    torch.save(names, tmp_path / "model.pt")
+    with pytest.raises(SegbenchError):
         read_checkpoint_info(tmp_path / "model.pt")

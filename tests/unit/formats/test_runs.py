@@ -1,12 +1,16 @@
 """A run is its folder: what was appended comes back, a torn line does not spoil the rest, two writers are told apart."""
 
+import errno
+import sys
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from segbench.config import TrainConfig, override
 from segbench.errors import SegbenchError
 from segbench.events import CheckpointSaved, EpochDone, StepDone, TrainingEnded, TrainingStarted
+from segbench.formats import runs
 from segbench.formats.runs import create_run, delete_run, find_runs, open_run
 from segbench.records import Baselines, ClassScore, DatasetInfo, Scores
 
@@ -88,3 +92,62 @@ def test_that_a_changed_config_is_kept(tmp_path: Path) -> None:
     assert open_run(run.path).name == "mine"
     with pytest.raises(SegbenchError, match="is not a run"):
         open_run(tmp_path)
+
+
+def test_that_a_glance_at_a_run_does_not_keep_it_from_being_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = create_run(tmp_path, TrainConfig(), INFO)
+    take, refusals = runs._try_lock, iter([False, False])
+    monkeypatch.setattr(runs, "_try_lock", lambda file: next(refusals, True) and take(file))
+    with run.lock():
+        assert next(refusals, None) is None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="flock is POSIX's")
+def test_that_a_file_system_without_locks_can_be_trained_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import fcntl
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    run = create_run(tmp_path, TrainConfig(), INFO)
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with run.lock():
+        assert not run.is_training()
+
+
+def test_that_looking_whether_a_run_is_trained_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = create_run(tmp_path, TrainConfig(), INFO)
+    with run.lock():
+        pass
+    modes: list[str] = []
+
+    def watch(path: Path, mode: str) -> IO[bytes]:
+        modes.append(mode)
+        return open(path, mode)  # noqa: SIM115
+
+    monkeypatch.setattr(runs, "open", watch, raising=False)
+    assert not run.is_training()
+    assert modes == ["rb"]
+
+
+def test_that_a_line_the_disk_took_in_part_is_told_and_spoils_no_other(tmp_path: Path) -> None:
+    run = create_run(tmp_path, TrainConfig(), INFO)
+    run.append(STARTED)
+    whole = run._log
+    assert whole is not None
+
+    class Full:
+        def write(self, line: bytes) -> int:
+            return whole.write(line[:5])
+
+        def close(self) -> None:
+            whole.close()
+
+    run._log = Full()  # type: ignore[assignment]
+    with pytest.raises(OSError, match="space"):
+        run.append(StepDone(1, 2.0, 0.1, 0.5, 4))
+    run.append(StepDone(2, 2.0, 0.1, 0.5, 4))
+    run.close()
+    assert list(run.events()) == [STARTED, StepDone(2, 2.0, 0.1, 0.5, 4)]
