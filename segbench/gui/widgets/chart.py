@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QWidget
 from segbench.gui.theme import current_theme
 from segbench.gui.widgets.series import Series, join_extremes
 
+SLOW_PIXELS = 4  # a slow line is drawn again when it has grown by this much
 TICK_LIMIT = 0.6  # the y range shrinks only when the lines fill less than this share of it
 
 
@@ -28,6 +29,7 @@ class Line:
     style: Qt.PenStyle = Qt.PenStyle.SolidLine
     marks: bool = False
     order: int = 0  # greater is in front
+    slow: bool = False  # changes so little that it need not be drawn at each step
     single_steps: bool = False  # noisy: the y range may leave it out
 
     def pen(self) -> QPen:
@@ -78,6 +80,7 @@ class Chart(pg.PlotWidget):
         self._y_range: tuple[float, float] | None = None
         self._moving = False
         self.y_moved = False  # by the user's hand
+        self._drawn: tuple[object, ...] | None = None  # what the last drawing showed
         plot = self.getPlotItem()
         plot.hideButtons()
         plot.setContentsMargins(0, 4, 8, 0)
@@ -94,6 +97,7 @@ class Chart(pg.PlotWidget):
         self.getAxis("bottom").setHeight(22)
         self._best = pg.ScatterPlotItem(symbol="star", size=15)
         self._best.setZValue(50)
+        self._best.hide()
         self._cross = pg.InfiniteLine(angle=90, movable=False)
         self._cross.setZValue(40)
         self._cross.hide()
@@ -107,6 +111,7 @@ class Chart(pg.PlotWidget):
 
     def set_lines(self, lines: dict[object, Line]) -> None:
         """Replaces the lines; curves of the same key are kept."""
+        self._drawn = None
         for key in set(self._lines) - set(lines):
             self.removeItem(self._curves.pop(key))
             if key in self._dots:
@@ -141,6 +146,7 @@ class Chart(pg.PlotWidget):
 
     def set_levels(self, levels: Sequence[Level]) -> None:
         """Replaces the horizontal lines."""
+        self._drawn = None
         for _, line, text in self._levels:
             self.removeItem(line)
             self.removeItem(text)
@@ -159,6 +165,7 @@ class Chart(pg.PlotWidget):
 
     def set_spans(self, groups: Sequence[tuple[Sequence[tuple[float, float, float]], QColor, Qt.PenStyle]]) -> None:
         """Replaces the stepped reference lines: for each group (x0, x1, y) pieces, their colour and pen style."""
+        self._drawn = None
         for item in self._spans:
             self.removeItem(item)
         self._spans, values = [], []
@@ -177,8 +184,9 @@ class Chart(pg.PlotWidget):
     def set_best(self, x: float | None, y: float | None, color: QColor) -> None:
         """Moves the star, or hides it."""
         if x is None or y is None or (self._log and y <= 0):
-            self._best.setData([], [])
+            self._best.hide()
             return
+        self._best.show()
         self._best.setData(
             [x], [math.log10(y) if self._log else y], brush=color, pen=pg.mkPen(current_theme().surface, width=1)
         )
@@ -199,10 +207,15 @@ class Chart(pg.PlotWidget):
     def draw(self, x0: float, x1: float, *, ignore_outliers: bool) -> None:
         """Draws the part from step x0 to x1. The y range fits what is seen (of the smoothed lines only, if outliers are to be
         ignored) unless the user has moved it."""
+        pixels = max(int(self.view.width() * 1.5), 100)
+        y_range = tuple(self.view.viewRange()[1]) if self.y_moved else ()
+        state = (x0, x1, y_range, pixels, self._log, ignore_outliers, *(self._count(key) for key in self._lines))
+        if state == self._drawn:
+            return  # nothing that shows has changed: IoU changes once an epoch, loss every step
+        self._drawn = state
         self._moving = True
         self.view.setXRange(x0, x1, padding=0)
         self._moving = False
-        pixels = max(int(self.view.width() * 1.5), 100)
         fitted: list[np.ndarray] = []
         for key, line in self._lines.items():
             x, low, high = line.series.window(x0, x1, pixels)
@@ -222,6 +235,15 @@ class Chart(pg.PlotWidget):
         if not self.y_moved:
             self._fit(fitted)
         self._place_levels()
+
+    def _count(self, key: object) -> tuple[int, int]:
+        """Which series a line shows and how many points that has, for smooth lines in what makes a pixel."""
+        line = self._lines[key]
+        count = len(line.series)
+        if line.slow and count > 2:
+            x0, x1 = self.view.viewRange()[0]
+            count = int((line.series.x[-1] - x0) / max(x1 - x0, 1e-9) * self.view.width() / SLOW_PIXELS)
+        return id(line.series), count
 
     def _scale(self, y: np.ndarray) -> np.ndarray:
         if not self._log:
@@ -268,7 +290,7 @@ class Chart(pg.PlotWidget):
 
     def forget_range(self) -> None:
         """The next drawing chooses the y range afresh, also where the user had moved it."""
-        self._y_range = None
+        self._y_range = self._drawn = None
         self.y_moved = False
 
     def _place_levels(self) -> None:

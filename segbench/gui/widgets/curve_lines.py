@@ -50,7 +50,7 @@ def compose(
         _add_loss(made, key, run, color, number)
         _add_iou(made, key, run, color, number, class_colors)
         shade = color or current_theme().muted
-        made.add("rate", (key, "rate"), "Learning rate", "The optimizer's step size.", Line(run.rate, shade))
+        made.add("rate", (key, "rate"), "Learning rate", "The optimizer's step size.", Line(run.rate, shade, slow=True))
     if runs:
         _add_levels(made, next(iter(runs.values())))
         _add_lecture(made, lecture, reference)

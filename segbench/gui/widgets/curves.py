@@ -257,6 +257,7 @@ class CurvePlot(QWidget):
     def _stop_following(self) -> None:
         self._follow = False
         self.tools.follow.setChecked(False)
+        self._schedule()
 
     def _take_pointer(self, x: float) -> None:
         self._pointer = x

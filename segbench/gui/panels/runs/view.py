@@ -127,7 +127,7 @@ class RunsView(QWidget):
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setHighlightSections(False)
-        for place, width in enumerate((180, 78, 66, 66, 112, 122, 130, 74)):
+        for place, width in enumerate((150, 76, 66, 66, 112, 122, 130, 74)):
             self.table.setColumnWidth(place, width)
         self.table.doubleClicked.connect(lambda index: self._presenter.open(index.data(PATH_ROLE)))
         self.table.customContextMenuRequested.connect(self._show_menu)
