@@ -150,7 +150,7 @@ def test_that_a_picture_is_saved_where_the_user_says(ready, qtbot, wait_for) -> 
     view, path = ready.view, ready.folder / "display.png"
     view._choose_mode("lecture")
     wait_for(lambda: view.stage.canvases["lecture"].image_size is not None)
-    qtbot.mouseClick(view.save_picture, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(view.bar.save_picture, Qt.MouseButton.LeftButton)
     dialog = view.findChild(QFileDialog, "picture_dialog")
     dialog.fileSelected.emit(str(path))
     dialog.reject()

@@ -101,7 +101,7 @@ class ClassTableWidget(QWidget):
         self._grid.setVerticalSpacing(0)
         self._grid.setColumnStretch(2, 3)
         self._grid.setColumnStretch(3, 2)
-        self._scroll = QScrollArea()
+        self._scroll = QScrollArea(self)
         self._scroll.setWidgetResizable(True)
         self._scroll.setFrameShape(QFrame.Shape.NoFrame)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -115,11 +115,11 @@ class ClassTableWidget(QWidget):
         theme_signals().changed.connect(self._grid_holder.update)
 
     def _build_header(self) -> None:
-        self._header = QWidget()
+        self._header = QWidget(self)
         line = QHBoxLayout(self._header)
         line.setContentsMargins(4, 0, 4, 0)
         line.setSpacing(4)
-        self._overlay = EyeButton()
+        self._overlay = EyeButton(self._header)
         self._overlay.setToolTip("Show or hide the whole overlay (V). Hold Shift over a picture for the raw image.")
         self._overlay.setAccessibleName("Show overlay")
         self._overlay.toggled.connect(self.overlay_toggled)
@@ -129,7 +129,7 @@ class ClassTableWidget(QWidget):
             ("fill", "Fill", "Paint the classes' areas"),
             ("contour", "Contour", "Draw the classes' borders only"),
         ):
-            button = SegmentButton(text)
+            button = SegmentButton(text, self._header)
             button.setChecked(style == "fill")
             button.setToolTip(tip)
             button.setProperty("style_name", style)
@@ -137,17 +137,17 @@ class ClassTableWidget(QWidget):
             self._styles.addButton(button)
             line.addWidget(button)
         self._styles.buttonClicked.connect(lambda button: self.style_changed.emit(button.property("style_name")))
-        self._opacity = OwnArrowsSlider(Qt.Orientation.Horizontal, minimum=0, maximum=100, value=55)
+        self._opacity = OwnArrowsSlider(Qt.Orientation.Horizontal, self._header, minimum=0, maximum=100, value=55)
         self._opacity.setObjectName("opacity")
         self._opacity.setAccessibleName("Opacity of the overlay in percent")
         self._opacity.setToolTip("Opacity of the overlay ([ and ])")
-        self._opacity_text = QLabel("55 %", objectName="opacity_text")
+        self._opacity_text = QLabel("55 %", self._header, objectName="opacity_text")
         self._opacity_text.setMinimumWidth(self._opacity_text.fontMetrics().horizontalAdvance("100 %"))
         self._opacity.valueChanged.connect(self._say_opacity)
         line.addWidget(self._opacity, 1)
         line.addWidget(self._opacity_text)
         for text, shown, tip in (("All", True, "Show every class"), ("None", False, "Hide every class")):
-            every = QToolButton(text=text, toolTip=tip, objectName=f"show_{text.lower()}")
+            every = QToolButton(self._header, text=text, toolTip=tip, objectName=f"show_{text.lower()}")
             every.clicked.connect(partial(self.set_all, shown))
             line.addWidget(every)
 
@@ -161,10 +161,13 @@ class ClassTableWidget(QWidget):
                 widget.hide()
                 widget.setParent(None)
                 widget.deleteLater()
+        for line in range(1, len(self._rows) + 2):
+            self._grid.setRowMinimumHeight(line, 0)
+            self._grid.setRowStretch(line, 0)
         self._rows, self._current, self._solo, self._two_ended = [], -1, -1, False
         self.scale = scale
         for column, text in enumerate(COLUMNS):
-            title = QLabel(text, alignment=_side(column))
+            title = QLabel(text, self._grid_holder, alignment=_side(column))
             mark(title, "muted")
             self._grid.addWidget(title, 0, column)  # before it is shown: without a parent it would be a window
             title.setVisible(bool(text) and (self._thresholds or column != 3))
@@ -293,8 +296,10 @@ class ClassTableWidget(QWidget):
 
     def _build_row(self, k: int, name: str, color: QColor, scale: str) -> _Row:
         most, step, decimals = (300.0, 1.0, 0) if scale == "value" else (1.0, 0.01, 2)
+        home = self._grid_holder
         row = _Row(
-            EyeButton(), Swatch(), ElidedLabel(name), WindowSlider(), QDoubleSpinBox(), QDoubleSpinBox(), QLabel("–"), QLabel("–")
+            EyeButton(home), Swatch(home), ElidedLabel(name, home), WindowSlider(home), QDoubleSpinBox(home),
+            QDoubleSpinBox(home), QLabel("–", home), QLabel("–", home),
         )  # fmt: skip
         key = f" ({k + 1})" if k < 9 else ""
         row.eye.setToolTip(f"Show or hide {name}{key}")

@@ -71,19 +71,6 @@ class PredictionView(QWidget):
         self._colors: tuple[Color, ...] = ()
         self._name = ""
         self._stage_name = ""
-        self.stage = Stage()
-        self.table = ClassTableWidget()
-        self.images = ImageList()
-        self.bar, self.samples = CheckpointBar(), SampleBar()
-        self.checkpoint, self.statistics, self.save_picture = (
-            self.bar.checkpoint,
-            self.bar.statistics,
-            self.bar.save_picture,
-        )
-        self.split, self.number = self.samples.split, self.samples.number
-        self.warning = QLabel(wordWrap=True, objectName="class_warning")
-        mark(self.warning, "warning")
-        self.warning.hide()
         self._build_body()
         self._build_actions()
         self._connect()
@@ -96,54 +83,69 @@ class PredictionView(QWidget):
     # Build ------------------------------------------------------------------------------------------------------------------
 
     def _build_body(self) -> None:
-        self.presets = QComboBox(objectName="presets")
-        self.presets.setAccessibleName("Thresholds")
-        self.presets.setToolTip("How scores become masks. Nothing is predicted again.")
-        self.mean = QLabel("", objectName="mean_iou")
-        self.mean.setToolTip("Mean IoU of this image over the classes that are in it or were predicted")
-        line = QHBoxLayout()
-        line.setSpacing(8)
-        line.addWidget(self.presets, 1)
-        line.addWidget(self.mean)
-        above = QWidget()
-        column = QVBoxLayout(above)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(4)
-        column.addLayout(line)
-        column.addWidget(self.table, 1)
-        self.side = QSplitter(Qt.Orientation.Vertical, objectName="prediction_side")
-        self.side.addWidget(above)
-        self.side.addWidget(self.images)
-        self.side.setChildrenCollapsible(False)
-        self.side.setStretchFactor(0, 1)
-        self.images.setMaximumHeight(LIST_CLOSED)
-        self.body = QSplitter(Qt.Orientation.Horizontal, objectName="prediction_body")
-        pictures = QWidget()
-        left = QVBoxLayout(pictures)
-        left.setContentsMargins(0, 0, 0, 0)
-        left.setSpacing(8)
-        left.addWidget(self.samples)
-        left.addWidget(self.stage, 1)
-        self.body.addWidget(pictures)
-        self.body.addWidget(self.side)
+        # Outermost first, each with its parent: a tree that is put together from its leaves is dressed again at every level
+        self.bar = CheckpointBar(self)
+        self.checkpoint, self.statistics = self.bar.checkpoint, self.bar.statistics
+        self.warning = QLabel(self, wordWrap=True, objectName="class_warning")
+        mark(self.warning, "warning")
+        self.warning.hide()
+        self.pages = QStackedWidget(self)
+        self.empty_dataset = EmptyState(
+            "Open a dataset, or drop images here, to see what a trained network makes of them.",
+            "Go to dataset",
+            self.pages,
+        )
+        self.empty_checkpoint = EmptyState(
+            "Choose a checkpoint above to see what its network predicts, or train a network first.", "Go to training", self.pages
+        )  # fmt: skip
+        self.body = QSplitter(Qt.Orientation.Horizontal, self.pages, objectName="prediction_body")
+        for page in (self.empty_dataset, self.empty_checkpoint, self.body):
+            self.pages.addWidget(page)
+        self._build_pictures()
+        self._build_side()
         self.body.setChildrenCollapsible(False)
         self.body.setStretchFactor(0, 1)
         self.body.setSizes([860, 368])
-        self.empty_dataset = EmptyState(
-            "Open a dataset, or drop images here, to see what a trained network makes of them.", "Go to dataset"
-        )
-        self.empty_checkpoint = EmptyState(
-            "Choose a checkpoint above to see what its network predicts, or train a network first.", "Go to training"
-        )
-        self.pages = QStackedWidget()
-        for page in (self.empty_dataset, self.empty_checkpoint, self.body):
-            self.pages.addWidget(page)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 8, 16, 8)
         layout.setSpacing(8)
         layout.addWidget(self.bar)
         layout.addWidget(self.warning)
         layout.addWidget(self.pages, 1)
+
+    def _build_pictures(self) -> None:
+        pictures = QWidget(self.body)
+        self.samples = SampleBar(pictures)
+        self.split, self.number = self.samples.split, self.samples.number
+        self.stage = Stage(pictures)
+        column = QVBoxLayout(pictures)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        column.addWidget(self.samples)
+        column.addWidget(self.stage, 1)
+
+    def _build_side(self) -> None:
+        self.side = QSplitter(Qt.Orientation.Vertical, self.body, objectName="prediction_side")
+        above = QWidget(self.side)
+        self.presets = QComboBox(above, objectName="presets")
+        self.presets.setAccessibleName("Thresholds")
+        self.presets.setToolTip("How scores become masks. Nothing is predicted again.")
+        self.mean = QLabel("", above, objectName="mean_iou")
+        self.mean.setToolTip("Mean IoU of this image over the classes that are in it or were predicted")
+        self.table = ClassTableWidget(above)
+        line = QHBoxLayout()
+        line.setSpacing(8)
+        line.addWidget(self.presets, 1)
+        line.addWidget(self.mean)
+        column = QVBoxLayout(above)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addLayout(line)
+        column.addWidget(self.table, 1)
+        self.images = ImageList(self.side)
+        self.images.setMaximumHeight(LIST_CLOSED)
+        self.side.setChildrenCollapsible(False)
+        self.side.setStretchFactor(0, 1)
 
     def _build_actions(self) -> None:
         ask = self._presenter
@@ -200,7 +202,7 @@ class PredictionView(QWidget):
         self.statistics.toggled.connect(ask.set_batch_statistics)
         self.bar.export.clicked.connect(self._export)
         self.samples.modes.idClicked.connect(lambda number: self._choose_mode(MODES[number][0]))
-        self.save_picture.clicked.connect(self._save_picture)
+        self.bar.save_picture.clicked.connect(self._save_picture)
         self.samples.linked.toggled.connect(self.stage.set_linked)
         self.split.activated.connect(lambda i: ask.choose_split(self.split.itemData(i)))
         self.samples.back.clicked.connect(lambda: ask.step(-1))
@@ -245,7 +247,7 @@ class PredictionView(QWidget):
         place = {"no dataset": 0, "no checkpoint": 1, "ready": 2}[stage]
         self.pages.setCurrentIndex(place)
         ready = stage == "ready"
-        for widget in (self.bar.export, self.statistics, self.save_picture):
+        for widget in (self.bar.export, self.statistics, self.bar.save_picture):
             widget.setEnabled(ready)
         for action in self._actions:
             action.setEnabled(ready or action.objectName() == "prediction_browse")
