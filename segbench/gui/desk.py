@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QByteArray, QTimer, QUrl
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QDialog, QFileDialog, QMessageBox
+from PySide6.QtWidgets import QDialog, QFileDialog, QFrame, QMessageBox
 
 from segbench import settings as preferences
 from segbench.errors import SegbenchError, explain
@@ -31,10 +31,11 @@ from segbench.events import (
 from segbench.gui import theme
 from segbench.gui.actions import list_entries
 from segbench.gui.activity import QUIET, Activity, describe_bytes, describe_time_left
+from segbench.gui.dialogs.buttons import strip_icons
 from segbench.gui.dialogs.error import ErrorDialog
 from segbench.gui.first_look import LAYOUT_VERSION, FirstLook, encode, save_first_look
 from segbench.gui.libraries import load_for_networks, load_for_views
-from segbench.gui.panel_table import PANELS, Panel
+from segbench.gui.panel_table import PANELS, Panel, import_panels
 from segbench.gui.session import Session
 from segbench.gui.widgets.log_view import LogRelay, LogView
 from segbench.jobs import JobRunner
@@ -71,7 +72,7 @@ class Desk:
         self.qt, self.window, self.alarm = qt, window, alarm
         self.shutdown_seconds = SHUTDOWN_SECONDS
         self.session = Session(preferences.load_settings())
-        self.jobs = JobRunner(loop, self.session.publish)
+        self.jobs = JobRunner(loop, self._publish)
         self.session.attach(self.jobs)
         self.presenters: dict[str, Any] = {}
         self.views: dict[str, Any] = {}
@@ -115,7 +116,7 @@ class Desk:
         if arguments:
             self.open_paths(list(arguments))
         self._to_build = sorted(PANELS, key=lambda panel: panel.name != window.page)
-        self.jobs.start("load libraries", load_for_views(), title="Loading", lane="io")
+        self.jobs.start("load libraries", load_for_views(import_panels), title="Loading", lane="io")
 
     def _wire(self) -> None:
         window = self.window
@@ -150,13 +151,22 @@ class Desk:
             return
         panel = self._to_build.pop(0)
         try:
-            self._build(panel)
+            presenter, view = panel.build(self.session, self.jobs)
+        except Exception as error:
+            self.alarm.tell(error)
+            QTimer.singleShot(0, self._build_next)
+        else:
+            QTimer.singleShot(0, lambda: self._install(panel, presenter, view))
+
+    def _install(self, panel: Panel, presenter: Any, view: Any) -> None:
+        """The second turn of building a panel: its view takes its place in the window."""
+        try:
+            self._put_in(panel, presenter, view)
         except Exception as error:
             self.alarm.tell(error)
         QTimer.singleShot(0, self._build_next)
 
-    def _build(self, panel: Panel) -> None:
-        presenter, view = panel.build(self.session, self.jobs)
+    def _put_in(self, panel: Panel, presenter: Any, view: Any) -> None:
         presenter.attach(view)
         self.session.subscribe(presenter.handle)
         self.presenters[panel.name], self.views[panel.name] = presenter, view
@@ -169,6 +179,8 @@ class Desk:
         else:  # the view opens its own dialog, over this window
             view.setParent(self.window)
             view.hide()
+        for frame in view.findChildren(QFrame, "card"):
+            theme.mark(frame, "card")
         if hasattr(view, "actions_list"):
             self.window.add_menu_actions(panel.menu, view.actions_list())
         if hasattr(view, "save_layout"):
@@ -191,6 +203,11 @@ class Desk:
         log.info("All panels are ready.")
 
     # Events ---------------------------------------------------------------------------------------------------------------
+
+    def _publish(self, events: Sequence[Event]) -> None:
+        """What jobs tell. On the way out nobody hears it: a panel would answer with new jobs, which are refused by then."""
+        if not self._closing:
+            self.session.publish(events)
 
     def handle(self, events: Sequence[Event]) -> None:
         """One batch from the session."""
@@ -459,6 +476,7 @@ class Desk:
         keep = question.addButton("&Keep working", QMessageBox.ButtonRole.RejectRole)
         question.setDefaultButton(keep)
         question.setEscapeButton(keep)
+        strip_icons(question)
         question.finished.connect(lambda _code: self._answer(question.clickedButton() is stop))
         question.finished.connect(question.deleteLater)
         self._question = question

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
+import gc
 import importlib.util
 import logging
+import os
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 from segbench.events import LibrariesLoaded
@@ -15,35 +16,49 @@ from segbench.events import LibrariesLoaded
 log = logging.getLogger(__name__)
 
 
-def load_for_views() -> Generator[LibrariesLoaded, None, None]:
-    """numpy and pyqtgraph: what the panels' views are built from."""
+def load_for_views(import_panels: Callable[[], None]) -> Generator[LibrariesLoaded, None, None]:
+    """numpy, pyqtgraph and the panels' own modules: what the views are built from. Builds nothing itself."""
     import numpy
 
     yield LibrariesLoaded("numpy")
     import pyqtgraph
 
+    import_panels()
     log.info("numpy %s and pyqtgraph %s are loaded.", numpy.__version__, pyqtgraph.__version__)
     yield LibrariesLoaded("pyqtgraph")
 
 
 def load_for_networks() -> Generator[LibrariesLoaded, None, str]:
-    """torch. Returns the device that networks will run on, for people: "cpu, 2 threads"."""
-    _link_torch()
-    import torch
+    """torch. Returns the device that networks will run on, for people: "cpu, 2 threads".
 
+    The garbage collector rests meanwhile and never looks at what was imported: one look at torch's million objects holds the
+    window up for a third of a second.
+    """
+    gc.disable()
+    try:
+        _link_torch()
+        import torch
+
+        from segbench.devices import choose_device, describe_device
+
+        device = describe_device(choose_device("auto"))
+    finally:
+        gc.freeze()
+        gc.enable()
     log.info("torch %s is loaded.", torch.__version__)
     yield LibrariesLoaded("torch")
-    from segbench.devices import choose_device, describe_device
-
-    return describe_device(choose_device("auto"))
+    return device
 
 
 def _link_torch() -> None:
-    """Links torch's libraries through ctypes, which lets the window go on meanwhile; `import torch` would hold it up."""
+    """Links torch's libraries while the window goes on. `import` and CDLL(path) hold Python's lock for half a second; a foreign
+    call of dlopen lets it go."""
     found = importlib.util.find_spec("torch")
     if found is None or found.origin is None or not sys.platform.startswith(("linux", "darwin")):
         return
     ending = "dylib" if sys.platform == "darwin" else "so"
+    link = ctypes.CDLL(None).dlopen
+    link.restype, link.argtypes = ctypes.c_void_p, (ctypes.c_char_p, ctypes.c_int)
     for name in ("c10", "torch_cpu", "torch_python"):
-        with contextlib.suppress(OSError):  # then `import torch` links it, or says why not
-            ctypes.CDLL(str(Path(found.origin).parent / "lib" / f"lib{name}.{ending}"))
+        # Where it fails, `import torch` links it, or says why not
+        link(str(Path(found.origin).parent / "lib" / f"lib{name}.{ending}").encode(), os.RTLD_NOW | os.RTLD_LOCAL)

@@ -189,7 +189,7 @@ class MainWindow(QMainWindow):
         self.rail.add_toggle(self.runs_action, "Runs", "runs", "Show or hide the list of runs (Ctrl+Shift+R)")
         self.rail.add_toggle(self.log_action, "Log", "log", "Show or hide the log (Ctrl+Shift+L)")
         self._build_menus()
-        self.resizeDocks([self.runs_dock, self.log_dock], [RUNS_WIDTH, 0], Qt.Orientation.Horizontal)
+        self.resizeDocks([self.runs_dock], [RUNS_WIDTH], Qt.Orientation.Horizontal)
         self.resizeDocks([self.log_dock], [LOG_HEIGHT], Qt.Orientation.Vertical)
         self._default_state = self.saveState(LAYOUT_VERSION)
         self.restore_layout(QByteArray(), self._look.layout)

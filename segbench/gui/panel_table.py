@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -59,6 +60,13 @@ def _build_export(session: Session, jobs: JobRunner) -> Built:
 
     presenter = ExportPresenter(session, jobs)
     return presenter, ExportView(presenter)
+
+
+def import_panels() -> None:
+    """Imports every panel's modules, so that building one in the window's thread takes no time for that."""
+    for panel in PANELS:
+        for part in ("presenter", "view"):
+            importlib.import_module(f"segbench.gui.panels.{panel.name}.{part}")
 
 
 PANELS = (

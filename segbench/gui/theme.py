@@ -1,8 +1,9 @@
 """The window's colours: two palettes, System / Light / Dark live. Knows Qt; imports no numpy, and styles pyqtgraph only once that is loaded.
 
 A view asks `current_theme()` for a role when it paints, and repaints on `theme_signals().changed`. Widgets that are not
-painted by hand say what they are with a dynamic property, which the stylesheet reads:
-    mark(label, "muted" | "title" | "heading" | "bad" | "good" | "warning"),  mark(button, "primary" | "flat" | "danger").
+painted by hand say what they are:
+    mark(label, "muted" | "title" | "heading" | "bad" | "good" | "warning"),  mark(button, "primary" | "flat" | "danger"),
+    mark(frame, "card").
 """
 
 from __future__ import annotations
@@ -18,7 +19,24 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QFont
 
 Mode = Literal["system", "light", "dark"]
-Mark = Literal["muted", "title", "heading", "bad", "good", "warning", "primary", "flat", "danger", ""]
+Mark = Literal["muted", "title", "heading", "bad", "good", "warning", "primary", "flat", "danger", "card", "coach", ""]
+TEXT_ROLES = ("muted", "good", "warning", "bad", "danger")
+FONT_SIZES = {"title": 2.2, "heading": 1.2}  # times the system's
+SHEETS = {
+    "primary": """
+QPushButton { color: %(on_accent)s; background: %(accent)s; border: 1px solid %(accent)s; border-radius: 4px;
+    padding: 6px 14px; font-weight: 600; }
+QPushButton:hover { background: %(hover)s; }
+QPushButton:focus { border: 2px solid %(text)s; padding: 5px 13px; }
+QPushButton:disabled { color: %(muted)s; background: %(raised)s; border-color: %(border)s; }""",
+    "flat": """
+QPushButton { border: 1px solid transparent; border-radius: 4px; padding: 6px 10px; text-align: left;
+    background: transparent; }
+QPushButton:hover { background: %(raised)s; }
+QPushButton:focus { border-color: %(accent)s; }""",
+    "card": "QFrame#card { background: %(surface)s; border: 1px solid %(border)s; border-radius: 8px; }",
+    "coach": "QFrame#coach { background: %(surface)s; border: none; border-top: 2px solid %(accent)s; }",
+}
 GRID = 8  # px; margins and gaps are multiples of it
 
 
@@ -131,20 +149,57 @@ def apply(app: QApplication, mode: Mode = "system") -> None:
         hints.colorSchemeChanged.connect(lambda _scheme: _State.mode == "system" and _use(app, _read_system(app)))
         if app.style().objectName().lower() not in ("fusion", "stylesheetstyle"):
             app.setStyle("Fusion")
-    _use(app, {"light": LIGHT, "dark": DARK}.get(mode) or _read_system(app))
+    theme = {"light": LIGHT, "dark": DARK}.get(mode) or _read_system(app)
+    _use(app, theme)
 
 
 def mark(widget: QWidget, role: Mark) -> None:
-    """Says what a widget is, so that the stylesheet dresses it; "" takes the mark off. May be called again at any time."""
+    """Says what a widget is, and dresses it so, now and after each change of theme; "" takes the mark off."""
     before = widget.property("mark")
-    if before == role:
+    if before == role or (before is None and not role):
         return
     widget.setProperty("mark", role)
-    if before is None and widget.parentWidget() is None and not widget.isVisible():
-        return  # Qt will polish it when it is shown; polish() itself would load every enum of Qt
-    style = widget.style()
-    style.unpolish(widget)
-    style.polish(widget)
+    _dress(widget, before, role)
+
+
+def _dress(widget: QWidget, before: str | None, role: str) -> None:
+    """Colours by palette and sizes by font; only what neither can say gets a style sheet, and of its own.
+
+    A style sheet of the whole application (or window) would have every widget styled anew whenever it gets a parent: it doubled
+    the time that a panel takes to be built.
+    """
+    theme = current_theme()
+    if role in TEXT_ROLES or before in TEXT_ROLES:
+        palette = QPalette()
+        if role in TEXT_ROLES:
+            color = getattr(theme, "bad" if role == "danger" else role)
+            for part in (QPalette.ColorRole.WindowText, QPalette.ColorRole.Text, QPalette.ColorRole.ButtonText):
+                palette.setColor(part, color)
+        widget.setPalette(palette)
+    if role in FONT_SIZES or before in FONT_SIZES:
+        from PySide6.QtGui import QFont
+
+        font = QFont()
+        if role in FONT_SIZES:
+            font = QApplication.font()
+            font.setPointSizeF(font.pointSizeF() * FONT_SIZES[role])
+            font.setWeight(QFont.Weight.DemiBold)
+        widget.setFont(font)
+    if role in SHEETS or before in SHEETS:
+        widget.setStyleSheet(fill_sheet(SHEETS[role]) if role in SHEETS else "")
+
+
+def _dress_all_again(app: QApplication) -> None:
+    for widget in app.allWidgets():
+        if role := widget.property("mark"):
+            _dress(widget, role, role)
+
+
+def fill_sheet(sheet: str) -> str:
+    """A style sheet with %(accent)s and the like replaced by the theme's colours."""
+    theme = current_theme()
+    colors = {name: value.name() for name, value in zip(theme._fields, theme, strict=True) if isinstance(value, QColor)}
+    return sheet % {**colors, "hover": theme.accent.lighter(112).name()}
 
 
 def style_plots() -> None:
@@ -190,7 +245,11 @@ def _use(app: QApplication, theme: Theme) -> None:
         return
     _State.theme, _State.in_force = theme, True
     app.setPalette(build_palette(theme))
-    app.setStyleSheet(build_stylesheet(theme))
+    if _State.follows_system:  # after the first paint, that is
+        from PySide6.QtWidgets import QToolTip
+
+        QToolTip.setPalette(build_palette(theme))
+    _dress_all_again(app)
     style_plots()
     theme_signals().changed.emit()
 
@@ -217,47 +276,3 @@ def build_palette(theme: Theme) -> QPalette:
     palette.setColor(group.Disabled, role.Highlight, theme.border)
     palette.setColor(group.Disabled, role.HighlightedText, theme.muted)
     return palette
-
-
-def build_stylesheet(theme: Theme) -> str:
-    """What the palette cannot say: marks, the rail, docks, tooltips. Kept short: each rule costs at start-up."""
-    c = {role: getattr(theme, role).name() for role in (
-        "background", "surface", "raised", "border", "text", "muted", "accent", "on_accent", "good", "warning", "bad",
-    )}  # fmt: skip
-    hover = theme.accent.lighter(112).name()
-    return f"""
-QToolTip {{ color: {c["text"]}; background: {c["raised"]}; border: 1px solid {c["border"]}; padding: 4px; }}
-*[mark="muted"] {{ color: {c["muted"]}; }}
-*[mark="good"] {{ color: {c["good"]}; }}
-*[mark="warning"] {{ color: {c["warning"]}; }}
-*[mark="bad"] {{ color: {c["bad"]}; }}
-*[mark="title"] {{ font-size: 20pt; font-weight: 600; }}
-*[mark="heading"] {{ font-size: 11pt; font-weight: 600; }}
-QPushButton[mark="primary"] {{ color: {c["on_accent"]}; background: {c["accent"]}; border: 1px solid {c["accent"]};
-    border-radius: 4px; padding: 6px 14px; font-weight: 600; }}
-QPushButton[mark="primary"]:hover {{ background: {hover}; }}
-QPushButton[mark="primary"]:focus {{ border: 2px solid {c["text"]}; padding: 5px 13px; }}
-QPushButton[mark="primary"]:disabled {{ color: {c["muted"]}; background: {c["raised"]}; border-color: {c["border"]}; }}
-QPushButton[mark="danger"] {{ color: {c["bad"]}; }}
-QPushButton[mark="flat"] {{ border: 1px solid transparent; border-radius: 4px; padding: 6px 10px; text-align: left;
-    background: transparent; }}
-QPushButton[mark="flat"]:hover {{ background: {c["raised"]}; }}
-QPushButton[mark="flat"]:focus {{ border-color: {c["accent"]}; }}
-QFrame#card {{ background: {c["surface"]}; border: 1px solid {c["border"]}; border-radius: 8px; }}
-QFrame#coach {{ background: {c["surface"]}; border: none; border-top: 2px solid {c["accent"]}; }}
-QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
-QFrame#rail {{ border: none; background: {c["surface"]}; border-right: 1px solid {c["border"]}; }}
-QToolButton#rail_page {{ border: none; border-left: 3px solid transparent; padding: 8px 2px 6px 0px; color: {c["muted"]};
-    background: transparent; }}
-QToolButton#rail_page:hover {{ background: {c["raised"]}; color: {c["text"]}; }}
-QToolButton#rail_page:checked {{ border-left-color: {c["accent"]}; color: {c["text"]}; background: {c["background"]}; }}
-QToolButton#rail_page:focus, QToolButton#rail_toggle:focus {{ color: {c["accent"]}; }}
-QToolButton#rail_toggle {{ border: none; border-radius: 6px; margin: 0px 6px; padding: 8px 0px 6px 0px; color: {c["muted"]};
-    background: transparent; }}
-QToolButton#rail_toggle:hover {{ background: {c["raised"]}; color: {c["text"]}; }}
-QToolButton#rail_toggle:checked {{ background: {c["raised"]}; color: {c["text"]}; }}
-QMainWindow::separator {{ background: {c["border"]}; width: 1px; height: 1px; }}
-QMainWindow::separator:hover {{ background: {c["accent"]}; }}
-QStatusBar {{ border-top: 1px solid {c["border"]}; }}
-QStatusBar::item {{ border: none; }}
-"""

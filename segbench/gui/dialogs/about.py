@@ -11,6 +11,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 import segbench
+from segbench.gui.dialogs.buttons import strip_icons
 from segbench.gui.icons import load_icon
 from segbench.gui.theme import mark
 
@@ -60,6 +61,7 @@ class AboutDialog(QDialog):
         copy = box.addButton("&Copy", QDialogButtonBox.ButtonRole.ActionRole)
         copy.clicked.connect(self._copy)
         box.rejected.connect(self.reject)
+        strip_icons(box)
         column.addWidget(box)
 
     def _copy(self) -> None:

@@ -8,6 +8,7 @@ from PySide6.QtCore import QProcess, QProcessEnvironment
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QPlainTextEdit, QVBoxLayout, QWidget
 
+from segbench.gui.dialogs.buttons import strip_icons
 from segbench.gui.theme import mono_font
 
 
@@ -32,6 +33,7 @@ class DoctorDialog(QDialog):
         self.copy = box.addButton("&Copy", QDialogButtonBox.ButtonRole.ActionRole)
         self.copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self.text.toPlainText()))
         box.rejected.connect(self.reject)
+        strip_icons(box)
         column.addWidget(box)
         self._process = QProcess(self)
         environment = QProcessEnvironment.systemEnvironment()

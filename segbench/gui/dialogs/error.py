@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from segbench.errors import ErrorReport
+from segbench.gui.dialogs.buttons import strip_icons
 from segbench.gui.icons import load_icon
 from segbench.gui.theme import mark, mono_font
 
@@ -115,6 +116,7 @@ class ErrorDialog(QDialog):
         self.close_button = box.addButton(QDialogButtonBox.StandardButton.Close)
         self.close_button.setDefault(True)
         box.rejected.connect(self.reject)
+        strip_icons(box)
         row.addWidget(box)
         return row
 

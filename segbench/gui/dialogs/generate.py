@@ -25,6 +25,7 @@ from PySide6.QtWidgets import (
 )
 
 from segbench.events import Event, Progressed
+from segbench.gui.dialogs.buttons import strip_icons
 from segbench.gui.session import Session
 from segbench.gui.theme import mark
 from segbench.jobs import JobRunner
@@ -95,6 +96,7 @@ class GenerateDialog(QDialog):
         self.start.setDefault(True)
         box.accepted.connect(self._start)
         box.rejected.connect(self.reject)
+        strip_icons(box)
         column.addWidget(box)
         self._draw()
 
@@ -218,5 +220,6 @@ class GenerateDialog(QDialog):
         box = QMessageBox(QMessageBox.Icon.Information, "Generate shapes", sentence, parent=self)
         box.finished.connect(box.deleteLater)
         box.open()
+        strip_icons(box)
         self.folder.setFocus()
         self.folder.selectAll()

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from segbench.gui.dialogs.buttons import strip_icons
 from segbench.gui.theme import theme_signals
 from segbench.resources import find_resource
 
@@ -63,6 +64,7 @@ class Guide(QDialog):
         column.addWidget(splitter)
         box = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         box.rejected.connect(self.reject)
+        strip_icons(box)
         column.addWidget(box)
         self.list.setCurrentRow(0)
         theme_signals().changed.connect(self.text.reload)

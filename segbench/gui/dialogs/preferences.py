@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from segbench.gui.dialogs.buttons import strip_icons
 from segbench.gui.theme import mark
 from segbench.settings import Settings
 
@@ -67,6 +68,7 @@ class PreferencesDialog(QDialog):
         box = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
         box.accepted.connect(self._accept)
         box.rejected.connect(self.reject)
+        strip_icons(box)
         column.addWidget(box)
 
     def _choose(self) -> None:

@@ -8,6 +8,7 @@ from html import escape
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLineEdit, QTextBrowser, QVBoxLayout, QWidget
 
 from segbench.gui.actions import Entry
+from segbench.gui.dialogs.buttons import strip_icons
 from segbench.gui.theme import current_theme
 
 # What pictures and lists answer to while they have the focus; these are no actions of a menu
@@ -44,6 +45,7 @@ class ShortcutSheet(QDialog):
         column.addWidget(self.sheet)
         box = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         box.rejected.connect(self.reject)
+        strip_icons(box)
         column.addWidget(box)
         self._fill()
 
@@ -60,7 +62,9 @@ class ShortcutSheet(QDialog):
             shown = [(k, t) for k, t in lines if wanted in f"{k} {t} {group}".casefold()]
             if not shown:
                 continue
-            parts.append(f'<h3 style="margin-top:14px">{escape(group)}</h3><table width="100%" cellpadding="4" cellspacing="0">')
+            parts.append(
+                f'<h3 style="margin-top:14px">{escape(group)}</h3><table width="100%" cellpadding="4" cellspacing="0">'
+            )
             parts += [
                 f'<tr><td style="border-bottom:1px solid {border}">{escape(title)}</td>'
                 f'<td align="right" style="border-bottom:1px solid {border}"><b>{escape(keys)}</b></td></tr>'

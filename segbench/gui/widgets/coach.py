@@ -19,6 +19,7 @@ class Coach(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("coach")
+        mark(self, "coach")
         self.setAccessibleName("Two-minute tour")
         row = QHBoxLayout(self)
         row.setContentsMargins(16, 12, 12, 12)

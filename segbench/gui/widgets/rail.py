@@ -9,6 +9,7 @@ from PySide6.QtCore import QSize, Signal
 from PySide6.QtWidgets import QButtonGroup, QFrame, QToolButton, QVBoxLayout, QWidget
 
 from segbench.gui.icons import dress
+from segbench.gui.theme import fill_sheet, theme_signals
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QAction
@@ -16,6 +17,17 @@ if TYPE_CHECKING:
 WIDTH = 80
 TEXT_UNDER_ICON = 3  # Qt.ToolButtonStyle.ToolButtonTextUnderIcon
 TAB_FOCUS = 1  # Qt.FocusPolicy.TabFocus
+
+SHEET = """
+QFrame#rail { border: none; background: %(surface)s; border-right: 1px solid %(border)s; }
+QToolButton { border: none; color: %(muted)s; background: transparent; }
+QToolButton:hover { background: %(raised)s; color: %(text)s; }
+QToolButton:focus { color: %(accent)s; }
+QToolButton#rail_page { border-left: 3px solid transparent; padding: 8px 2px 6px 0px; }
+QToolButton#rail_page:checked { border-left-color: %(accent)s; color: %(text)s; background: %(background)s; }
+QToolButton#rail_toggle { border-radius: 6px; margin: 0px 6px; padding: 8px 0px 6px 0px; }
+QToolButton#rail_toggle:checked { background: %(raised)s; color: %(text)s; }
+"""
 
 
 class RailPage(NamedTuple):
@@ -51,6 +63,11 @@ class Rail(QFrame):
             column.addWidget(button)
         column.addStretch(1)
         self._column = column
+        self._dress()
+        theme_signals().changed.connect(self._dress)
+
+    def _dress(self) -> None:
+        self.setStyleSheet(fill_sheet(SHEET))
 
     def show_page(self, name: str) -> None:
         self._buttons[name].setChecked(True)

@@ -81,6 +81,7 @@ class Welcome(QScrollArea):
         for place, (signal, label, icon, about) in enumerate(DOORS):
             card = QFrame()
             card.setObjectName("card")
+            mark(card, "card")
             inside = QVBoxLayout(card)
             inside.setContentsMargins(16, 16, 16, 16)
             inside.setSpacing(8)
@@ -107,6 +108,7 @@ class Welcome(QScrollArea):
     def _build_tour(self) -> QFrame:
         card = QFrame()
         card.setObjectName("card")
+        mark(card, "card")
         row = QHBoxLayout(card)
         row.setContentsMargins(16, 12, 16, 12)
         row.setSpacing(16)
