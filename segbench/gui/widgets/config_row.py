@@ -75,7 +75,8 @@ class KnobRow(QObject):
         self.preset: Any = knob.default
         self.shown = True
         self.reset.clicked.connect(self._reset)
-        self.explain()
+        # `explain` is the form's to call, when the row stands in it: shown before, the button would be a window of its own
+        self.reset.hide()
 
     def _build_editor(self) -> QWidget:
         knob = self.knob
