@@ -344,9 +344,9 @@ def test_that_a_scored_split_is_ranked_worst_first_and_walked_through(bench: Ben
     assert [image.index for image in scored.images] == [3, 4, 5, 6, 7, 8]
     assert scored.pooled is not None
     assert not stale
-    worst = scored.ranked()[0]
-    bench.presenter.go_to_next_worst()
-    assert bench.presenter.index in (worst, scored.ranked()[1])
+    for index in (*scored.ranked(), scored.ranked()[0]):
+        bench.presenter.go_to_next_worst()
+        assert bench.presenter.index == index
     bench.presenter.set_window(0, 0.1, INF)
     assert bench.view.last("show_scored")[1] is True
 

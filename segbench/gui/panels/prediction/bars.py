@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from segbench.gui.theme import mark
-from segbench.gui.widgets.class_marks import SegmentButton
+from segbench.gui.widgets.class_marks import ElidedLabel, SegmentButton
 
 MODES = (
     ("side", "Side by side", "Image, truth and prediction beside each other"),
@@ -40,8 +40,8 @@ class CheckpointBar(QWidget):
         self.checkpoint.setPlaceholderText("Choose a checkpoint")
         self.browse = QPushButton("Browse…", self, objectName="browse_checkpoint")
         self.browse.setToolTip("Choose a checkpoint file: segbench's .safetensors, or DLStudio's .pt")
-        self.facts = QLabel(self, objectName="checkpoint_facts")
-        self.facts.setMinimumWidth(10)
+        self.facts = ElidedLabel("", self)
+        self.facts.setObjectName("checkpoint_facts")
         mark(self.facts, "muted")
         self.statistics = QCheckBox("Batch statistics", self, objectName="batch_statistics")
         self.statistics.setToolTip(

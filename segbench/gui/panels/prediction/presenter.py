@@ -84,6 +84,7 @@ class PredictionPresenter:
         self.reading: Reading | None = None
         self.preset = "default"
         self.scored: ScoredSplit | None = None
+        self._worst = -1  # where the walk through the worst images stands
 
     def attach(self, view: PredictionView) -> None:
         self._view = view
@@ -221,8 +222,13 @@ class PredictionPresenter:
             self.go_to(dataset.splits[split][0])
 
     def go_to_next_worst(self) -> None:
-        """The image with the next higher IoU, beginning with the worst."""
-        if self.scored is not None and (index := self.scored.find_next_worst(self.index)) is not None:
+        """The worst image; asked again there, the next worse one, and so on."""
+        if self.scored is None or not self.scored.images:
+            return
+        walking = self._worst == self.index
+        index = self.scored.find_next_worst(self.index) if walking else self.scored.ranked()[0]
+        if index is not None:
+            self._worst = index
             self.go_to(index)
 
     def set_mode(self, mode: str) -> None:
@@ -279,6 +285,7 @@ class PredictionPresenter:
         work = self._workshop.evaluate(self.source, span, key, self.reading)
         # Behind a training that takes an hour it would never begin: then it goes between two steps
         training = any(job.kind == "train" for job in self._jobs.jobs())
+        self._worst = -1
         self._scoring = self._jobs.start("predict", work, title=f"Predicting {split}", urgent=training)
         self.view.show_scored(self.scored, False)
         self.view.show_scoring(0, len(span))
