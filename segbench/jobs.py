@@ -48,6 +48,7 @@ class Job:
         self._paused = False
         self._begun = False
         self._ended = False
+        self._turn = 0  # when it was pulled last
 
     @property
     def paused(self) -> bool:
@@ -75,7 +76,8 @@ class Job:
 
 
 class _Lane:
-    """One thread that pulls its jobs' generators, first come, first served; urgent jobs go between two steps of another."""
+    """One thread that pulls its jobs' generators, first come, first served. Urgent jobs do not queue: all of them and the
+    first in the queue take turns, so that a picture is predicted within a step of the training, and neither stands still."""
 
     def __init__(self, name: LaneName, post: Callable[[JobFact], None]) -> None:
         self.post = post
@@ -83,6 +85,7 @@ class _Lane:
         self._waiting: deque[Job] = deque()
         self.changed = threading.Condition()
         self._closing = False
+        self._turns = itertools.count(1)
         self.thread = threading.Thread(target=self._work, name=f"segbench-{name}", daemon=True)
 
     def add(self, job: Job, urgent: bool) -> None:
@@ -116,17 +119,18 @@ class _Lane:
                 for job in (*self._urgent, *self._waiting):
                     if job._cancelled or self._closing:
                         return job
-                # Cancelled ones first, then the urgent; of the others only the first moves, even when it is paused
-                ready = next((j for j in self._urgent if not j.paused), None)
-                if ready is None and self._waiting and not self._waiting[0].paused:
-                    ready = self._waiting[0]
-                if ready is not None:
-                    return ready
+                # Cancelled ones first; of those that queue only the first moves, even when it is paused
+                candidates = [job for job in (*self._urgent, *list(self._waiting)[:1]) if not job.paused]
+                if candidates:
+                    return min(
+                        candidates, key=lambda job: job._turn
+                    )  # the one that has waited longest, the urgent before the other
                 if self._closing:
                     return None
                 self.changed.wait()
 
     def _pull(self, job: Job) -> None:
+        job._turn = next(self._turns)
         try:
             if job._cancelled or self._closing:
                 job._events.close()
