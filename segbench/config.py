@@ -100,13 +100,13 @@ class DataConfig(Config, frozen=True):
     flip: Annotated[bool, _knob("Random flips", "Mirror images left-right at random.")] = False
     turn: Annotated[
         bool,
-        _knob("Random quarter turns", "Turn images by 0, 90, 180 or 270 degrees at random, and mirror them up-down."),
+        _knob("Random quarter turns", "Turn images by 0, 90, 180 or 270 degrees at random; oblong ones by 0 or 180."),
     ] = False
     crop: Annotated[
         int,
         _knob(
             "Random crop",
-            "Side of a random square cut from each training image; 0 takes whole images (of one size).",
+            "Side in pixels of a random square cut from each training image; 0 takes whole images.",
             ge=0,
             le=4096,
         ),
@@ -131,7 +131,10 @@ class TrainConfig(Config, frozen=True):
     optimizer: Annotated[OptimizerConfig, _knob("Optimizer", "How its weights move.")] = OptimizerConfig()
     data: Annotated[DataConfig, _knob("Data", "What it sees.")] = DataConfig()
     epochs: Annotated[int, _knob("Epochs", "Passes over the training images.", ge=1, le=100_000)] = 10
-    seed: Annotated[int, _knob("Seed", "Same seed, same device, same threads: same run.", ge=0, le=2**31 - 1)] = 0
+    seed: Annotated[
+        int,
+        _knob("Seed", "Same seed, same device, same threads: same run (on a GPU up to rounding).", ge=0, le=2**31 - 1),
+    ] = 0
     device: Annotated[Literal["auto", "cpu", "cuda", "mps"], _knob("Device", "auto takes the GPU if there is one.")] = (
         "auto"
     )

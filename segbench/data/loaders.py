@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -61,24 +61,30 @@ def divide(dataset: Dataset, config: TrainConfig) -> Division:
             "Open the folder or file that holds the training images.",
         )
     train = _find_labelled(dataset, name)
-    own = next((n for n in VALIDATION_SPLITS if len(dataset.splits.get(n, ()))), "")
     if not len(train):
-        raise SegbenchError(f"No image of the split {name} has a mask.", "Check that masks are named like their images.")
+        raise SegbenchError(
+            f"No image of the split {name} has a mask.", "Check that masks are named like their images."
+        )
+    validation, own = _find_validation(dataset, VALIDATION_SPLITS)
     held = int(len(train) * config.data.hold_out)
-    if own:
-        validation = _find_labelled(dataset, own)
-    elif held:
+    if not own and held:
         shuffled = np.random.default_rng(config.seed).permutation(train)
         train, validation, own = np.sort(shuffled[held:]), np.sort(shuffled[:held]), f"{name}, held out"
-    elif len(dataset.splits.get("test", ())):
-        validation, own = _find_labelled(dataset, "test"), "test"
-    else:
-        validation = np.zeros(0, np.int64)
+    elif not own:
+        validation, own = _find_validation(dataset, ("test",))
     if config.data.limit:
         train = _spread(train, config.data.limit)
     if config.validation_images:
         validation = _spread(validation, config.validation_images)
     return Division(train, validation, own)
+
+
+def _find_validation(dataset: Dataset, splits: Sequence[str]) -> tuple[NDArray[np.int64], str]:
+    """The samples of the first of these splits that has some with masks, and its name ("": none has)."""
+    for split in splits:
+        if split in dataset.splits and len(found := _find_labelled(dataset, split)):
+            return found, split
+    return np.zeros(0, np.int64), ""
 
 
 def _find_labelled(dataset: Dataset, split: str) -> NDArray[np.int64]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from segbench.config import DataConfig
+from segbench.events import Progressed
 from segbench.records import IGNORE
 
 if TYPE_CHECKING:
@@ -19,8 +21,8 @@ MEASURED_IMAGES = 500  # images that the normalised scaling is measured on
 
 def measure_scaling(
     config: DataConfig, dataset: Dataset, indices: NDArray[np.int64]
-) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
-    """(mean, deviation) a channel in 0..255 such that a network's input is (rgb - mean) / deviation.
+) -> Generator[Progressed, None, tuple[tuple[float, float, float], tuple[float, float, float]]]:
+    """Returns (mean, deviation) a channel in 0..255 such that a network's input is (rgb - mean) / deviation.
 
     raw: (0, 1). unit: (0, 255). normalised: measured on up to 500 evenly spread training images.
     """
@@ -30,7 +32,8 @@ def measure_scaling(
         return (0.0, 0.0, 0.0), (255.0, 255.0, 255.0)
     chosen = indices[np.unique(np.linspace(0, len(indices) - 1, min(MEASURED_IMAGES, len(indices))).astype(int))]
     count, total, squares = 0, np.zeros(3), np.zeros(3)
-    for index in chosen:
+    for done, index in enumerate(chosen):
+        yield Progressed("measuring", done, len(chosen))
         pixels = dataset.read(int(index)).image.reshape(-1, 3).astype(np.float64)
         count += len(pixels)
         total += pixels.sum(axis=0)

@@ -9,9 +9,12 @@ from torch.nn import functional
 
 
 def pad_to_multiple(x_BCHW: Tensor, multiple: int) -> Tensor:
-    """Repeats the last row and column until height and width are multiples of `multiple`; sizes that are pass through."""
+    """Repeats the last row and column until height and width are multiples of `multiple`, two at least; sizes that are pass through.
+
+    Of one pixel a channel at the bottom, a batch norm could not learn from a single image.
+    """
     height, width = x_BCHW.shape[-2:]
-    below, right = -height % multiple, -width % multiple
+    below, right = (max(2 * multiple, -(-side // multiple) * multiple) - side for side in (height, width))
     return functional.pad(x_BCHW, (0, right, 0, below), mode="replicate") if below or right else x_BCHW
 
 

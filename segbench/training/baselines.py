@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from segbench.data.loaders import load_batches
+from segbench.events import Progressed
 from segbench.losses import Loss
 from segbench.records import IGNORE, Baselines
 from segbench.targets import Encoded, Target
@@ -25,48 +26,59 @@ CONFIDENT_NO = 0.01  # the probability that stands for "predicts nothing"; 0 its
 
 def measure_baselines(
     target: Target, loss: Loss, dataset: Dataset, indices: NDArray[np.int64], batch_size: int
-) -> Baselines:
+) -> Generator[Progressed, None, Baselines]:
     """The loss of predicting nothing, and of the best constant a class, on evenly spread training images (20 million pixels at most).
 
     Values: the constants 0 and the mean value. Planes: the probabilities 0.01 and the class's share of the pixels. Labels: the
-    background class at 0.99 (None without one), and the classes' shares.
+    background class at 0.99 (None without one), and the classes' shares. Pixels whose truth is not known count nowhere.
     """
     height, width = dataset.read(int(indices[0])).size
     images = min(max(MEASURED_PIXELS // (height * width), 1), len(indices))
     chosen = indices[np.linspace(0, len(indices) - 1, images).astype(int)]
+    done, count = 0, len(target.classes)
 
     def encode() -> Iterator[Encoded]:
         for b in load_batches(dataset, chosen, batch_size):
             yield target.encode(torch.from_numpy(b.masks), None if b.known is None else torch.from_numpy(b.known))
 
-    count = len(target.classes)
-    if target.kind == "labels":
-        pixels = sum((_count_labels(t.truth, count) for t in encode()), torch.zeros(count))
-        share = (pixels / pixels.sum().clamp(min=1)).clamp(min=1e-6)
-        nothing = None
-        if target.classes.background >= 0:
-            nothing = torch.full((count,), CONFIDENT_NO / max(count - 1, 1)).log()
-            nothing[target.classes.background] = float(np.log(1 - CONFIDENT_NO))
-        return Baselines(_measure(nothing, encode(), loss, count), _measure(share.log(), encode(), loss, count))
-    mean = torch.stack([t.truth.mean(dim=(0, 2, 3)) for t in encode()]).mean(dim=0)
+    sums_K, pixels = torch.zeros(count, dtype=torch.float64), 0.0
+    for encoded in encode():
+        sums, known = _count(encoded, count)
+        sums_K, pixels, done = sums_K + sums, pixels + known, done + len(encoded.truth)
+        yield Progressed("measuring", done, 2 * images)
+    constants = _choose_constants(target, (sums_K / max(pixels, 1.0)).float())
+    losses = [0.0 for _ in constants]
+    for truth, mask in encode():
+        for k, constant_K in enumerate(constants):
+            if constant_K is not None:
+                outputs = constant_K[None, :, None, None].expand(truth.shape[0], count, *truth.shape[-2:])
+                losses[k] += loss(outputs, truth, mask).item() * truth.shape[0] / images
+        done += len(truth)
+        yield Progressed("measuring", done, 2 * images)
+    nothing, best = (None if c is None else found for c, found in zip(constants, losses, strict=True))
+    return Baselines(nothing, best)
+
+
+def _count(encoded: Encoded, count: int) -> tuple[Tensor, float]:
+    """(sum of the truth a class, float64 (K,), over known pixels; their number)."""
+    truth, known = encoded
+    if truth.ndim == 3:
+        inside = truth[truth != IGNORE]
+        return torch.bincount(inside, minlength=count).double(), float(inside.numel())
+    if known is None:
+        return truth.sum(dim=(0, 2, 3), dtype=torch.float64), float(truth.numel() // count)
+    return (truth * known[:, None]).sum(dim=(0, 2, 3), dtype=torch.float64), float(known.sum())
+
+
+def _choose_constants(target: Target, mean_K: Tensor) -> tuple[Tensor | None, Tensor]:
+    """Raw outputs (K,) that predict nothing (None where that has no meaning), and those of the best constant."""
+    count = len(mean_K)
     if target.kind == "values":
-        return Baselines(_measure(torch.zeros(count), encode(), loss, count), _measure(mean, encode(), loss, count))
-    no = torch.full((count,), CONFIDENT_NO).logit()
-    return Baselines(
-        _measure(no, encode(), loss, count), _measure(mean.clamp(1e-6, 1 - 1e-6).logit(), encode(), loss, count)
-    )
-
-
-def _count_labels(labels: Tensor, count: int) -> Tensor:
-    return torch.bincount(labels[labels != IGNORE], minlength=count).float()
-
-
-def _measure(constant_K: Tensor | None, truths: Iterator[Encoded], loss: Loss, count: int) -> float | None:
-    if constant_K is None:
-        return None
-    total, images = 0.0, 0
-    for truth, known in truths:
-        outputs = constant_K[None, :, None, None].expand(truth.shape[0], count, *truth.shape[-2:])
-        total += loss(outputs, truth, known).item() * truth.shape[0]
-        images += truth.shape[0]
-    return total / images
+        return torch.zeros(count), mean_K
+    if target.kind == "planes":
+        return torch.full((count,), CONFIDENT_NO).logit(), mean_K.clamp(1e-6, 1 - 1e-6).logit()
+    nothing = None
+    if target.classes.background >= 0:
+        nothing = torch.full((count,), CONFIDENT_NO / max(count - 1, 1)).log()
+        nothing[target.classes.background] = float(np.log(1 - CONFIDENT_NO))
+    return nothing, mean_K.clamp(min=1e-6).log()

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
-from segbench import __version__
 from segbench.config import TrainConfig, check
 from segbench.data.loaders import Batch, Division, count_batches, divide, load_batches, load_training_batches
 from segbench.data.transforms import measure_scaling
-from segbench.devices import choose_device, describe_device, read_memory, read_peak_memory
-from segbench.errors import OutOfMemory, SegbenchError
+from segbench.devices import describe_device, read_memory, read_peak_memory
+from segbench.errors import OutOfMemory, SegbenchError, is_out_of_memory
 from segbench.events import (
     CheckpointSaved,
     EpochDone,
@@ -30,15 +25,15 @@ from segbench.events import (
     TrainingEnded,
     TrainingStarted,
 )
-from segbench.formats.checkpoints import NETWORK, STATE, Header, Scaling, read_checkpoint, save_checkpoint
+from segbench.formats.checkpoints import Scaling, save_checkpoint
 from segbench.formats.runs import Run
-from segbench.losses import LOSSES, Loss
 from segbench.metrics import add_scores, count_pixels
-from segbench.networks import build_network, count_parameters
-from segbench.optim import build_optimizer, compute_learning_rate
-from segbench.records import Prediction, Scores
-from segbench.targets import Target, build_target, read_masks
+from segbench.networks import count_parameters
+from segbench.optim import compute_learning_rate
+from segbench.records import Baselines, Prediction, Scores
+from segbench.targets import read_masks
 from segbench.training.baselines import measure_baselines
+from segbench.training.trainee import Trainee, build_trainee, resume, snapshot
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,6 +42,7 @@ if TYPE_CHECKING:
 
 PREVIEW_SHARE = 0.03  # previews never take more than this share of the time
 MEMORY_SECONDS = 1.0
+_DIVERGED = "Lower the learning rate or clip the gradients; the last good checkpoint is kept."
 
 Logged = TypeVar("Logged", TrainingStarted, StepDone, EpochDone, CheckpointSaved, TrainingEnded)
 TrainEvent = LoggedEvent | PreviewsUpdated | MemoryRead | Progressed
@@ -58,76 +54,15 @@ class Pins(Protocol):
     indices: tuple[int, ...]
 
 
-@dataclass
-class Progress:
-    """Where a run is: everything besides weights and optimizer that a continuation needs to be exact."""
-
-    step: int = 0
-    epochs: int = 0  # finished and scored
-    seconds: float = 0.0
-    epoch_loss: float = 0.0  # sum of the losses of the present epoch's steps
-    best: float = float("-inf")
-
-
-@dataclass
-class Trainee:
-    """A network with all that trains it."""
-
-    network: nn.Module
-    optimizer: torch.optim.Optimizer
-    target: Target
-    loss: Loss
-    scaling: Scaling
-    device: torch.device
-    precision: torch.dtype
-    progress: Progress = field(default_factory=Progress)
-
-    def autocast(self) -> AbstractContextManager[object]:
-        if self.precision == torch.float32:
-            return nullcontext()
-        return torch.autocast(self.device.type, self.precision)
-
-    def prepare(self, images: NDArray[np.uint8]) -> Tensor:
-        """uint8 (B, H, W, 3) -> float32 (B, 3, H, W) on the device, scaled as the network wants it."""
-        pixels = torch.from_numpy(images).to(self.device, non_blocking=True).permute(0, 3, 1, 2).float()
-        if self.scaling == Scaling():
-            return pixels.contiguous(memory_format=torch.channels_last)
-        mean, deviation = (
-            torch.tensor(v, device=self.device)[:, None, None] for v in (self.scaling.mean, self.scaling.deviation)
-        )
-        return ((pixels - mean) / deviation).contiguous(memory_format=torch.channels_last)
-
-    def measure(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """(loss, raw outputs) of one batch."""
-        masks = torch.from_numpy(batch.masks).to(self.device, non_blocking=True)
-        known = None if batch.known is None else torch.from_numpy(batch.known).to(self.device)
-        truth, known = self.target.encode(masks, known)
-        with self.autocast():
-            outputs = self.network(self.prepare(batch.images))
-        outputs = outputs.float()
-        return self.loss(outputs, truth, known), outputs
-
-    def step(self, batch: Batch, learning_rate: float, clip: float) -> float:
-        """One optimizer step; gives the loss before it."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate
-        self.optimizer.zero_grad(set_to_none=True)
-        loss, _ = self.measure(batch)
-        loss.backward()  # type: ignore[no-untyped-call]
-        if clip:
-            nn.utils.clip_grad_norm_(self.network.parameters(), clip)
-        self.optimizer.step()
-        return loss.item()
-
-
 def train(
     config: TrainConfig, dataset: Dataset, run: Run, pins: Pins | None = None
 ) -> Generator[TrainEvent, None, None]:
     """Trains on `dataset` into `run`, or goes on exactly where the run's last checkpoint stands.
 
-    Yields at least once a step; what belongs into the run's log is written there before it is yielded. close() saves "last"
-    and ends the log in order. Raises SegbenchError (bad settings, no masks, a loss that is not a number), OutOfMemory with a
-    smaller batch to try, OSError if the run's folder cannot be written.
+    Yields at least once a step, and while it measures the data before the first; what belongs into the run's log is written
+    there before it is yielded. close() saves "last" and ends the log in order. Raises SegbenchError (bad settings, no masks,
+    other data than the run was begun with, a loss or weights that are no numbers), OutOfMemory with a smaller batch to try,
+    OSError if the run's folder cannot be written.
     """
     check(config)
     division = divide(dataset, config)
@@ -138,10 +73,16 @@ def train(
 def _train(
     config: TrainConfig, dataset: Dataset, division: Division, run: Run, pins: Pins | None
 ) -> Generator[TrainEvent, None, None]:
-    trainee = build_trainee(config, dataset, division)
+    assert dataset.info.classes is not None, "divide has checked it"
+    trainee = build_trainee(config, dataset.info.classes, len(division.train))
     progress = trainee.progress
     if run.checkpoint("last").exists():
         resume(trainee, run.checkpoint("last"))
+    else:
+        trainee.scaling = Scaling(*(yield from measure_scaling(config.data, dataset, division.train)))
+    baselines = yield from measure_baselines(
+        trainee.target, trainee.loss, dataset, division.train, config.data.batch_size
+    )
     steps_per_epoch = count_batches(len(division.train), config.data.batch_size)
     total = steps_per_epoch * config.epochs
     saved_step, saved_at = progress.step, time.monotonic()
@@ -154,12 +95,14 @@ def _train(
         return event
 
     def save(kind: Literal["last", "best"], scores: Scores | None = None) -> CheckpointSaved:
-        header, tensors = snapshot(trainee, config, dataset, scores, whole=kind == "last")
+        if not trainee.is_finite():
+            raise _refuse_weights(progress.step)
+        header, tensors = snapshot(trainee, config, scores, whole=kind == "last")
         save_checkpoint(run.checkpoint(kind), header, tensors)
         return log(CheckpointSaved(kind, str(run.checkpoint(kind)), progress.step))
 
-    yield log(describe_start(config, trainee, division, dataset, run, steps_per_epoch))
     try:
+        yield log(describe_start(config, trainee, division, run, steps_per_epoch, baselines))
         while progress.epochs < config.epochs:
             epoch, done = progress.epochs, progress.step - progress.epochs * steps_per_epoch
             trainee.network.train()
@@ -185,12 +128,12 @@ def _train(
                 if time.monotonic() - saved_at > config.checkpoint_seconds and progress.step % steps_per_epoch:
                     yield save("last")
                     saved_step, saved_at = progress.step, time.monotonic()
-            ended = yield from _end_epoch(config, trainee, dataset, division, epoch + 1, steps_per_epoch)
+            scored = yield from _end_epoch(config, trainee, dataset, division, epoch + 1, steps_per_epoch)
             progress.epoch_loss, progress.epochs = 0.0, epoch + 1
-            yield log(ended)
-            if ended.best:
-                yield save("best", ended.scores)
-            yield save("last", ended.scores)
+            yield log(scored)
+            if scored.best:
+                yield save("best", scored.scores)
+            yield save("last", scored.scores)
             saved_step, saved_at = progress.step, time.monotonic()
         reason = "completed"
     except GeneratorExit:
@@ -198,48 +141,17 @@ def _train(
         if progress.step > saved_step:
             save("last")
         raise
-    except (torch.OutOfMemoryError, MemoryError) as error:
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
         raise _explain_memory(config, trainee.device) from error
     finally:
-        log(TrainingEnded(reason, progress.step, progress.seconds, read_peak_memory(trainee.device)))
-    yield TrainingEnded(reason, progress.step, progress.seconds, read_peak_memory(trainee.device))
-
-
-def build_trainee(config: TrainConfig, dataset: Dataset, division: Division) -> Trainee:
-    """A fresh network on its device, seeded, with target, loss, optimizer and scaling."""
-    classes = dataset.info.classes
-    assert classes is not None, "divide has checked it"
-    target = build_target(config.loss.target, classes)
-    device = choose_device(config.device)
-    if config.threads:
-        torch.set_num_threads(config.threads)
-    if device.type == "cuda":
-        torch.backends.cudnn.benchmark = True
-        torch.cuda.reset_peak_memory_stats(device)
-    torch.manual_seed(config.seed)
-    # channels last: a tenth faster here on a CPU, and what tensor cores want
-    network = build_network(config.network, len(classes)).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return Trainee(
-        network=network,
-        optimizer=build_optimizer(config.optimizer, network),
-        target=target,
-        loss=LOSSES[config.loss.target, config.loss.name],
-        scaling=Scaling(*measure_scaling(config.data, dataset, division.train)),
-        device=device,
-        precision=choose_precision(config, device),
-    )
-
-
-def choose_precision(config: TrainConfig, device: torch.device) -> torch.dtype:
-    """bfloat16 where asked for, or by itself on a GPU that has it unless grey values are regressed; else float32."""
-    if config.precision == "auto":
-        fit = device.type == "cuda" and torch.cuda.is_bf16_supported() and config.loss.target != "values"
-        return torch.bfloat16 if fit else torch.float32
-    return torch.bfloat16 if config.precision == "bfloat16" else torch.float32
+        ended = log(TrainingEnded(reason, progress.step, progress.seconds, read_peak_memory(trainee.device)))
+    yield ended
 
 
 def describe_start(
-    config: TrainConfig, trainee: Trainee, division: Division, dataset: Dataset, run: Run, steps_per_epoch: int
+    config: TrainConfig, trainee: Trainee, division: Division, run: Run, steps_per_epoch: int, baselines: Baselines
 ) -> TrainingStarted:
     """The first event of a run or of its continuation."""
     return TrainingStarted(
@@ -253,7 +165,7 @@ def describe_start(
         train_images=len(division.train),
         validation_images=len(division.validation),
         validation_split=division.validation_split,
-        baselines=measure_baselines(trainee.target, trainee.loss, dataset, division.train, config.data.batch_size),
+        baselines=baselines,
         time=time.time(),
     )
 
@@ -343,82 +255,13 @@ class _Previews:
         return PreviewsUpdated(trainee.progress.step, tuple(predictions))
 
 
-# Checkpoints -------------------------------------------------------------------------------------------------------------
-
-
-def snapshot(
-    trainee: Trainee, config: TrainConfig, dataset: Dataset, scores: Scores | None, *, whole: bool
-) -> tuple[Header, dict[str, Tensor]]:
-    """Header and tensors of a checkpoint; `whole` adds what a continuation needs (optimizer, random state)."""
-    assert dataset.info.classes is not None
-    tensors = {NETWORK + name: tensor for name, tensor in trainee.network.state_dict().items()}
-    scalars: dict[str, float | int] = {}
-    if whole:
-        for number, values in trainee.optimizer.state_dict()["state"].items():
-            for name, value in values.items():
-                if isinstance(value, Tensor):
-                    tensors[f"{STATE}{number}.{name}"] = value
-                elif value is not None:
-                    scalars[f"{number}.{name}"] = value
-        tensors[f"{STATE}random"] = torch.get_rng_state()
-    progress = trainee.progress
-    header = Header(
-        config=config,
-        classes=dataset.info.classes,
-        scaling=trainee.scaling,
-        step=progress.step,
-        epoch=progress.epochs,
-        parameters=count_parameters(trainee.network),
-        scores=scores,
-        progress={
-            "seconds": progress.seconds,
-            "epoch_loss": progress.epoch_loss,
-            **({"best": progress.best} if np.isfinite(progress.best) else {}),
-        },
-        scalars=scalars,
-        segbench=__version__,
-        torch=str(torch.__version__),
-    )
-    return header, tensors
-
-
-def resume(trainee: Trainee, path: Path) -> None:
-    """Puts weights, optimizer, random state and progress of a "last" checkpoint into the trainee.
-
-    Raises SegbenchError if the checkpoint is damaged or belongs to another network.
-    """
-    header, tensors = read_checkpoint(path, prefix="")
-    network = {n.removeprefix(NETWORK): t for n, t in tensors.items() if n.startswith(NETWORK)}
-    try:
-        trainee.network.load_state_dict(network)
-    except RuntimeError as error:
-        raise SegbenchError(
-            f"The checkpoint {path} does not fit this run's network.", "Continue it with the settings it was made with."
-        ) from error
-    state: dict[int, dict[str, object]] = {}
-    for name, tensor in tensors.items():
-        if name.startswith(STATE) and name != f"{STATE}random":
-            number, _, key = name.removeprefix(STATE).partition(".")
-            state.setdefault(int(number), {})[key] = tensor
-    for name, value in header.scalars.items():
-        number, _, key = name.partition(".")
-        state.setdefault(int(number), {})[key] = value
-    trainee.optimizer.load_state_dict({**trainee.optimizer.state_dict(), "state": state})
-    torch.set_rng_state(tensors[f"{STATE}random"])
-    trainee.scaling = header.scaling
-    progress = trainee.progress
-    progress.step, progress.epochs = header.step, header.epoch
-    progress.seconds = header.progress.get("seconds", 0.0)
-    progress.epoch_loss = header.progress.get("epoch_loss", 0.0)
-    progress.best = header.progress.get("best", float("-inf"))
-
-
 def _refuse_loss(loss: float, step: int, batch: Batch, dataset: Dataset) -> SegbenchError:
     names = ", ".join(dataset.name(int(i)) for i in batch.indices[:4])
-    return SegbenchError(
-        f"The loss became {loss} at step {step} (images {names}).",
-        "Lower the learning rate or clip the gradients; the last good checkpoint is kept.",
-    )
+    return SegbenchError(f"The loss became {loss} at step {step} (images {names}).", _DIVERGED)
+
+
+def _refuse_weights(step: int) -> SegbenchError:
+    return SegbenchError(f"The weights are no numbers any more after step {step}, so they were not saved.", _DIVERGED)
 
 
 def _explain_memory(config: TrainConfig, device: torch.device) -> OutOfMemory:

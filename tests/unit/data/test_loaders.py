@@ -112,13 +112,22 @@ def test_that_a_batch_of_mixed_sizes_knows_what_was_filled_up() -> None:
     assert (batch.masks[~batch.known] == IGNORE).all()
 
 
+def measure(config: DataConfig, dataset: Dataset) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    measuring = measure_scaling(config, dataset, np.arange(len(dataset)))
+    while True:
+        try:
+            next(measuring)
+        except StopIteration as end:
+            return end.value
+
+
 def test_that_normalised_input_has_mean_nought_and_deviation_one() -> None:
     dataset = make({"train": 40})
-    mean, deviation = measure_scaling(DataConfig(scaling="normalised"), dataset, np.arange(40))
+    mean, deviation = measure(DataConfig(scaling="normalised"), dataset)
     pixels = np.stack([dataset.read(i).image for i in range(40)]).reshape(-1, 3)
     assert mean == pytest.approx(pixels.mean(axis=0))
     assert deviation == pytest.approx(pixels.std(axis=0))
-    assert measure_scaling(DataConfig(scaling="raw"), dataset, np.arange(40)) == ((0, 0, 0), (1, 1, 1))
+    assert measure(DataConfig(scaling="raw"), dataset) == ((0, 0, 0), (1, 1, 1))
 
 
 def test_that_images_without_masks_are_not_trained_on() -> None:
@@ -127,3 +136,23 @@ def test_that_images_without_masks_are_not_trained_on() -> None:
     assert divide(Dataset.from_samples(samples, TABLE, "x"), TrainConfig()).train.tolist() == [0, 2, 4]
     with pytest.raises(SegbenchError, match="has a mask"):
         divide(Dataset.from_samples(samples[1::2], TABLE, "x"), TrainConfig())
+
+
+def test_that_a_validation_split_without_masks_does_not_pass_for_validation() -> None:
+    blank = np.zeros((4, 4, 3), np.uint8)
+    samples = [
+        Sample(n, f"{n}", "train" if n < 20 else "val", blank, blank[..., 0] if n < 20 else None) for n in range(24)
+    ]
+    division = divide(Dataset.from_samples(samples, TABLE, "x"), TrainConfig())
+    assert (len(division.train), len(division.validation), division.validation_split) == (18, 2, "train, held out")
+    none_held = divide(Dataset.from_samples(samples, TABLE, "x"), override(TrainConfig(), ["data.hold_out=0"]))
+    assert (len(none_held.validation), none_held.validation_split) == (0, "")
+
+
+def test_that_turns_keep_what_is_above_above_or_below_in_oblong_images() -> None:
+    image = np.zeros((2, 5, 3), np.uint8)
+    image[0] = 1
+    for seed in range(20):
+        turned, _, _ = augment(image, image[..., 0], DataConfig(turn=True), np.random.default_rng(seed))
+        assert turned.shape == (2, 5, 3)
+        assert len(set(turned[0].ravel().tolist())) == 1

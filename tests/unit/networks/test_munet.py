@@ -48,3 +48,10 @@ def test_that_it_trains_without_skip_connections_where_the_reference_raises() ->
     network(torch.rand(2, 3, 32, 32)).sum().backward()
     assert network.conv_in.weight.grad is not None
     assert network.conv_in.weight.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("size", [(8, 8), (1, 1), (5, 8)])
+def test_that_a_single_tiny_image_can_be_trained_on(size: tuple[int, int]) -> None:
+    network = build_network(MUnetConfig(depth=4), 2)
+    network(torch.rand(1, 3, *size)).sum().backward()
+    assert network.conv_in.weight.grad is not None

@@ -5,6 +5,7 @@ import itertools
 import math
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,11 +14,20 @@ import torch
 from segbench.config import TrainConfig, override, parse, to_dict
 from segbench.data.dataset import Dataset
 from segbench.errors import OutOfMemory, SegbenchError
-from segbench.events import CheckpointSaved, EpochDone, PreviewsUpdated, StepDone, TrainingEnded, TrainingStarted
+from segbench.events import (
+    CheckpointSaved,
+    EpochDone,
+    PreviewsUpdated,
+    Progressed,
+    StepDone,
+    TrainingEnded,
+    TrainingStarted,
+)
 from segbench.formats.checkpoints import read_checkpoint
 from segbench.formats.runs import Run, create_run, open_run
 from segbench.records import IGNORE, ClassInfo, ClassTable, Sample
 from segbench.training import trainer
+from segbench.training.trainee import build_trainee, resume
 from segbench.training.trainer import train
 
 SMALL = override(TrainConfig(), ["network.depth=4", "epochs=2", "data.batch_size=4", "threads=1", "data.hold_out=0"])
@@ -39,8 +49,9 @@ def test_that_the_loss_falls_and_every_fact_is_told_and_logged(tmp_path: Path, s
     epochs = [e for e in events if isinstance(e, EpochDone)]
     assert len(losses) == 18
     assert np.mean(losses[-3:]) < 0.8 * np.mean(losses[:3])
-    assert isinstance(events[0], TrainingStarted)
-    assert events[0].validation_split == "val"
+    begun = next(e for e in events if not isinstance(e, Progressed))
+    assert isinstance(begun, TrainingStarted)
+    assert begun.validation_split == "val"
     assert [e.epoch for e in epochs] == [1, 2, 3, 4, 5, 6]
     assert epochs[0].best
     assert epochs[0].scores is not None
@@ -122,11 +133,75 @@ def test_that_a_loss_that_is_no_number_ends_the_run_and_keeps_the_good_checkpoin
     assert read_checkpoint(run.checkpoint("last"))[0].step == 3
 
 
-def test_that_out_of_memory_names_a_smaller_batch(
+def test_that_weights_that_are_no_numbers_are_not_saved_over_good_ones(
     tmp_path: Path, shapes: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    run = start(tmp_path, shapes)
+    step = trainer.Trainee.step
+
+    def diverge(self: trainer.Trainee, *rest: Any) -> float:
+        loss = step(self, *rest)
+        if self.progress.step == 5:  # the epoch's last step: its loss was still a number
+            next(self.network.parameters()).data[0] = math.nan
+        return loss
+
+    monkeypatch.setattr(trainer.Trainee, "step", diverge)
+    with pytest.raises(SegbenchError, match="step 6"):
+        list(train(SMALL, shapes, run))
+    assert run.describe().state == "failed"
+    header, tensors = read_checkpoint(run.checkpoint("last"))
+    assert header.step == 3
+    assert all(torch.isfinite(tensor).all() for tensor in tensors.values())
+
+
+def test_that_a_run_goes_on_with_moments_laid_out_like_their_weights(tmp_path: Path, shapes: Dataset) -> None:
+    run = start(tmp_path, shapes, override(SMALL, ["epochs=1"]))
+    list(train(run.config, shapes, run))
+    classes = shapes.info.classes
+    assert classes is not None
+    trainee = build_trainee(run.config, classes, 12)
+    resume(trainee, run.checkpoint("last"))
+    for parameter, moments in trainee.optimizer.state.items():
+        assert moments["exp_avg"].stride() == parameter.stride()
+        assert moments["step"] == 3
+
+
+def test_that_a_run_goes_on_only_with_the_data_it_was_begun_on(tmp_path: Path, shapes: Dataset) -> None:
+    run = start(tmp_path, shapes)
+    job = train(SMALL, shapes, run)
+    next(e for e in job if isinstance(e, StepDone))
+    job.close()
+    with pytest.raises(SegbenchError, match="12 training images, and the dataset now gives 9"):
+        list(train(override(SMALL, ["data.limit=9"]), shapes, run))
+    table = shapes.info.classes
+    assert table is not None
+    turned = ClassTable(table.classes[::-1], exclusive=False)
+    other = Dataset.from_samples([shapes.read(i) for i in range(len(shapes))], turned, "turned")
+    with pytest.raises(SegbenchError, match=r"rectangle.*star.*now has star"):
+        list(train(SMALL, other, run))
+    assert len([e for e in train(SMALL, shapes, run) if isinstance(e, StepDone)]) == 5
+
+
+@pytest.mark.parametrize("seen", [Progressed, TrainingStarted])
+def test_that_a_run_stopped_before_its_first_step_is_no_crashed_one(
+    tmp_path: Path, shapes: Dataset, seen: type[object]
+) -> None:
+    run = start(tmp_path, shapes)
+    job = train(SMALL, shapes, run)
+    next(e for e in job if isinstance(e, seen))
+    job.close()
+    assert run.describe().state == ("new" if seen is Progressed else "stopped")
+    assert not run.is_training()
+
+
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("no memory"), RuntimeError("DefaultCPUAllocator: can't allocate memory: 8 bytes")]
+)
+def test_that_out_of_memory_names_a_smaller_batch(
+    tmp_path: Path, shapes: Dataset, monkeypatch: pytest.MonkeyPatch, error: RuntimeError
+) -> None:
     def fail(*_: object) -> None:
-        raise torch.OutOfMemoryError("no memory")
+        raise error
 
     monkeypatch.setattr(trainer.Trainee, "step", fail)
     with pytest.raises(OutOfMemory) as caught:
@@ -156,8 +231,8 @@ def test_that_the_lecture_recipe_regresses_values_and_scores_its_grid_too(tmp_pa
         ],
     )
     events = list(train(config, shapes, start(tmp_path, shapes, config)))
-    assert isinstance(events[0], TrainingStarted)
-    nothing, constant = events[0].baselines.nothing, events[0].baselines.best_constant
+    begun = next(e for e in events if isinstance(e, TrainingStarted))
+    nothing, constant = begun.baselines.nothing, begun.baselines.best_constant
     planes = np.stack([shapes.read(i).planes(5) for i in range(12)])
     values = np.array([50, 100, 150, 200, 250])[:, None, None] * planes
     assert nothing == pytest.approx((values**2).mean(), rel=1e-4)

@@ -1,0 +1,221 @@
+"""A network with all that trains it: made from a config, put into a checkpoint, and taken out of one to go on exactly."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from segbench import __version__
+from segbench.config import TrainConfig
+from segbench.data.loaders import Batch
+from segbench.devices import choose_device
+from segbench.errors import SegbenchError
+from segbench.formats.checkpoints import NETWORK, STATE, Header, Scaling, read_checkpoint
+from segbench.losses import LOSSES, Loss
+from segbench.networks import build_network, count_parameters
+from segbench.optim import build_optimizer
+from segbench.records import ClassTable, Scores
+from segbench.targets import Target, build_target
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass
+class Progress:
+    """Where a run is: everything besides weights and optimizer that a continuation needs to be exact."""
+
+    step: int = 0
+    epochs: int = 0  # finished and scored
+    seconds: float = 0.0
+    epoch_loss: float = 0.0  # sum of the losses of the present epoch's steps
+    best: float = float("-inf")
+
+
+@dataclass
+class Trainee:
+    """A network with all that trains it."""
+
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    target: Target
+    loss: Loss
+    device: torch.device
+    precision: torch.dtype
+    train_images: int
+    scaling: Scaling = Scaling()  # noqa: RUF009 (frozen)
+    progress: Progress = field(default_factory=Progress)
+
+    def autocast(self) -> AbstractContextManager[object]:
+        if self.precision == torch.float32:
+            return nullcontext()
+        return torch.autocast(self.device.type, self.precision)
+
+    def prepare(self, images: NDArray[np.uint8]) -> Tensor:
+        """uint8 (B, H, W, 3) -> float32 (B, 3, H, W) on the device, scaled as the network wants it."""
+        pixels = torch.from_numpy(images).to(self.device, non_blocking=True).permute(0, 3, 1, 2).float()
+        if self.scaling == Scaling():
+            return pixels.contiguous(memory_format=torch.channels_last)
+        mean, deviation = (
+            torch.tensor(v, device=self.device)[:, None, None] for v in (self.scaling.mean, self.scaling.deviation)
+        )
+        return ((pixels - mean) / deviation).contiguous(memory_format=torch.channels_last)
+
+    def measure(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """(loss, raw outputs) of one batch."""
+        masks = torch.from_numpy(batch.masks).to(self.device, non_blocking=True)
+        known = None if batch.known is None else torch.from_numpy(batch.known).to(self.device)
+        truth, known = self.target.encode(masks, known)
+        with self.autocast():
+            outputs = self.network(self.prepare(batch.images))
+        outputs = outputs.float()
+        return self.loss(outputs, truth, known), outputs
+
+    def step(self, batch: Batch, learning_rate: float, clip: float) -> float:
+        """One optimizer step; gives the loss before it."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate
+        self.optimizer.zero_grad(set_to_none=True)
+        loss, _ = self.measure(batch)
+        loss.backward()  # type: ignore[no-untyped-call]
+        if clip:
+            nn.utils.clip_grad_norm_(self.network.parameters(), clip)
+        self.optimizer.step()
+        return loss.item()
+
+    def is_finite(self) -> bool:
+        """Whether every weight is a number: a step with a finite loss can still have thrown them out."""
+        return all(bool(torch.isfinite(tensor).all()) for tensor in self.network.state_dict().values())
+
+
+def build_trainee(config: TrainConfig, classes: ClassTable, train_images: int) -> Trainee:
+    """A fresh network on its device, seeded, with target, loss and optimizer, its input unscaled. Sets torch's threads if the config does."""
+    target = build_target(config.loss.target, classes)
+    device = choose_device(config.device)
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    if device.type == "cuda":
+        torch.backends.cudnn.benchmark = True
+        torch.cuda.reset_peak_memory_stats(device)
+    torch.manual_seed(config.seed)
+    # channels last: a tenth faster here on a CPU, and what tensor cores want
+    network = build_network(config.network, len(classes)).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return Trainee(
+        network=network,
+        optimizer=build_optimizer(config.optimizer, network),
+        target=target,
+        loss=LOSSES[config.loss.target, config.loss.name],
+        device=device,
+        precision=choose_precision(config, device),
+        train_images=train_images,
+    )
+
+
+def choose_precision(config: TrainConfig, device: torch.device) -> torch.dtype:
+    """bfloat16 where asked for, or by itself on a GPU that has it unless grey values are regressed; else float32."""
+    if config.precision == "auto":
+        fit = device.type == "cuda" and torch.cuda.is_bf16_supported() and config.loss.target != "values"
+        return torch.bfloat16 if fit else torch.float32
+    return torch.bfloat16 if config.precision == "bfloat16" else torch.float32
+
+
+# Checkpoints -------------------------------------------------------------------------------------------------------------
+
+
+def snapshot(
+    trainee: Trainee, config: TrainConfig, scores: Scores | None, *, whole: bool
+) -> tuple[Header, dict[str, Tensor]]:
+    """Header and tensors of a checkpoint; `whole` adds what a continuation needs (optimizer, random state)."""
+    tensors = {NETWORK + name: tensor for name, tensor in trainee.network.state_dict().items()}
+    scalars: dict[str, float | int] = {}
+    if whole:
+        for number, values in trainee.optimizer.state_dict()["state"].items():
+            for name, value in values.items():
+                if isinstance(value, Tensor):
+                    tensors[f"{STATE}{number}.{name}"] = value
+                elif value is not None:
+                    scalars[f"{number}.{name}"] = value
+        tensors[f"{STATE}random"] = torch.get_rng_state()
+    progress = trainee.progress
+    header = Header(
+        config=config,
+        classes=trainee.target.classes,
+        scaling=trainee.scaling,
+        step=progress.step,
+        epoch=progress.epochs,
+        parameters=count_parameters(trainee.network),
+        scores=scores,
+        progress={
+            "seconds": progress.seconds,
+            "epoch_loss": progress.epoch_loss,
+            "train_images": trainee.train_images,
+            **({"best": progress.best} if np.isfinite(progress.best) else {}),
+        },
+        scalars=scalars,
+        segbench=__version__,
+        torch=str(torch.__version__),
+    )
+    return header, tensors
+
+
+def resume(trainee: Trainee, path: Path) -> None:
+    """Puts weights, optimizer, random state, scaling and progress of a "last" checkpoint into the trainee.
+
+    Raises SegbenchError if the checkpoint is damaged, belongs to another network, or was trained on other data.
+    """
+    header, tensors = read_checkpoint(path, prefix="")
+    _check_data(trainee, header)
+    network = {n.removeprefix(NETWORK): t for n, t in tensors.items() if n.startswith(NETWORK)}
+    try:
+        trainee.network.load_state_dict(network)
+    except RuntimeError as error:
+        raise SegbenchError(
+            f"The checkpoint {path} does not fit this run's network.", "Continue it with the settings it was made with."
+        ) from error
+    state: dict[int, dict[str, object]] = {}
+    for name, tensor in tensors.items():
+        if name.startswith(STATE) and name != f"{STATE}random":
+            number, _, key = name.removeprefix(STATE).partition(".")
+            state.setdefault(int(number), {})[key] = tensor
+    for name, value in header.scalars.items():
+        number, _, key = name.partition(".")
+        state.setdefault(int(number), {})[key] = value
+    trainee.optimizer.load_state_dict({**trainee.optimizer.state_dict(), "state": state})
+    _match_layouts(trainee.optimizer)
+    torch.set_rng_state(tensors[f"{STATE}random"])
+    trainee.scaling = header.scaling
+    progress = trainee.progress
+    progress.step, progress.epochs = header.step, header.epoch
+    progress.seconds = header.progress.get("seconds", 0.0)
+    progress.epoch_loss = header.progress.get("epoch_loss", 0.0)
+    progress.best = header.progress.get("best", float("-inf"))
+
+
+def _check_data(trainee: Trainee, header: Header) -> None:
+    """A continuation counts in the epochs of its dataset, and its output planes in the order of the classes."""
+    before, now = header.classes, trainee.target.classes
+    if (before.names, before.values, before.exclusive) != (now.names, now.values, now.exclusive):
+        raise SegbenchError(
+            f"The run was trained on the classes {', '.join(before.names)}, the dataset now has {', '.join(now.names)}.",
+            "Continue it on the dataset it was begun with, or start a new run.",
+        )
+    images = int(header.progress.get("train_images", trainee.train_images))
+    if images != trainee.train_images:
+        raise SegbenchError(
+            f"The run was begun on {images:,} training images, and the dataset now gives {trainee.train_images:,}.",
+            "Continue it on the dataset as it was, or start a new run.",
+        )
+
+
+def _match_layouts(optimizer: torch.optim.Optimizer) -> None:
+    """A checkpoint keeps tensors in plain order; fused optimizers want moments laid out in memory as their weights are."""
+    for parameter, moments in optimizer.state.items():
+        for name, moment in moments.items():
+            if isinstance(moment, Tensor) and moment.shape == parameter.shape:
+                moments[name] = torch.empty_like(parameter, dtype=moment.dtype).copy_(moment)
