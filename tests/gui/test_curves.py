@@ -12,6 +12,7 @@ from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QApplication, QCheckBox, QSlider, QToolButton
 
 from segbench.events import EpochDone, LoggedEvent, StepDone, TrainingStarted
+from segbench.gui import theme
 from segbench.gui.theme import Theme, contrast
 from segbench.gui.widgets.curve_model import LECTURE_LOSSES, RunCurves, list_lecture_spans
 from segbench.gui.widgets.curves import CurvePlot
@@ -293,3 +294,18 @@ def test_that_curves_take_over_another_theme(plot: CurvePlot, any_theme: Theme) 
     _show(plot, "a")
     picture = plot.loss_chart.grab().toImage()
     assert picture.pixelColor(picture.width() - 3, 3) == any_theme.surface
+
+
+def test_that_the_switches_follow_a_change_of_theme(plot: CurvePlot, qapp: QApplication) -> None:
+    theme.apply(qapp, "light")
+    theme.apply(qapp, "dark")
+    QApplication.processEvents()
+    try:
+        box = plot.findChild(QCheckBox, "log_scale")
+        part = plot.findChild(QToolButton, "part_loss")
+        assert box is not None
+        assert part is not None
+        assert box.palette().windowText().color() == theme.DARK.text
+        assert part.palette().buttonText().color() == theme.DARK.text
+    finally:
+        theme.apply(qapp, "light")

@@ -5,12 +5,13 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QButtonGroup, QLabel, QSlider, QToolButton, QWidget
 
+from segbench.gui.theme import current_theme
 from segbench.gui.widgets.parts import build_check, build_tool
 from segbench.gui.widgets.yielding_row import YieldingRow
 
 PARTS = {"all": "All", "loss": "Loss", "iou": "IoU", "rate": "Rate"}
-_CHECKED = """QToolButton:checked { background: palette(highlight); color: palette(highlighted-text);
-    border: 1px solid palette(highlight); border-radius: 3px; padding: 3px 5px; }"""
+_CHECKED = """QToolButton:checked {{ background: {accent}; color: {text}; border: 1px solid {accent};
+    border-radius: 3px; padding: 3px 5px; }}"""
 
 
 class CurveTools(YieldingRow):
@@ -26,7 +27,6 @@ class CurveTools(YieldingRow):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(6, parent)
         self.setObjectName("curve_tools")
-        self.setStyleSheet(_CHECKED)
         self._parts_shown: dict[str, QToolButton] = {}
         group = QButtonGroup(self)
         for part, text in PARTS.items():
@@ -52,6 +52,16 @@ class CurveTools(YieldingRow):
         csv = build_tool("CSV…", "save_csv", "Save every value of these curves as a CSV file")
         csv.clicked.connect(self.csv_requested)
         self.add(csv, rank=1)
+        self.restyle()
+
+    def restyle(self) -> None:
+        """Takes over the theme's colours. Only the buttons get a sheet, and in plain colours: a sheet on the row, or one that
+        names the palette, would keep the colours of the theme in which it was set."""
+        theme = current_theme()
+        sheet = _CHECKED.format(accent=theme.accent.name(), text=theme.on_accent.name())
+        for button in (*self._parts_shown.values(), self.follow):
+            button.setStyleSheet("")
+            button.setStyleSheet(sheet)
 
     def check_part(self, part: str) -> None:
         self._parts_shown[part].setChecked(True)

@@ -67,6 +67,7 @@ class CurvePlot(QWidget):
         self.tools.smoothing_changed.connect(self._take_smoothing)
         self.tools.csv_requested.connect(self.csv_requested)
         theme_signals().changed.connect(self._restyle)
+        theme_signals().changed.connect(self.tools.restyle)
 
     # What is shown ----------------------------------------------------------------------------------------------------
 

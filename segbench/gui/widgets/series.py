@@ -195,7 +195,7 @@ class SmoothedSeries:
     """A series and its running mean over every point (not over what happens to be drawn: zooming never changes a value).
 
     `smoothing` 0..0.99 counts in thousandths of the run: with 0.9 the mean reaches over about a hundredth of `total` steps,
-    whether these are 1,000 or 1,000,000; runs of fewer steps than 1,000 are smoothed step by step.
+    whether these are 1,000 or 1,000,000; over a few steps in shorter runs, so that the mean does not lag behind.
     """
 
     def __init__(self, smoothing: float = 0.9, total: int = 0) -> None:
@@ -211,7 +211,11 @@ class SmoothedSeries:
     @property
     def weight(self) -> float:
         """The weight of the past in each step of the running mean."""
-        return self._smoothing ** (SMOOTHING_POINTS / max(SMOOTHING_POINTS, self._total)) if self._smoothing else 0.0
+        if not self._smoothing:
+            return 0.0
+        stretch = SMOOTHING_POINTS / (self._total or SMOOTHING_POINTS)
+        # A hundredth of a short run would be less than a step: there the reach shrinks with the square root only
+        return float(self._smoothing ** (stretch if stretch < 1 else stretch**0.5))
 
     def extend(self, x: ArrayLike, y: ArrayLike) -> None:
         before = len(self.raw)

@@ -78,7 +78,8 @@ def test_that_missing_values_neither_spread_nor_stop_the_mean() -> None:
 
 
 def test_that_smoothing_reaches_over_the_same_share_of_short_and_long_runs() -> None:
-    assert SmoothedSeries(0.9, 100).weight == SmoothedSeries(0.9, 1000).weight == 0.9
+    assert SmoothedSeries(0.9, 0).weight == SmoothedSeries(0.9, 1000).weight == 0.9  # 0: not known yet
+    assert 2 < 1 / (1 - SmoothedSeries(0.9, 60).weight) < 4  # a hundredth would be less than a step
     long = SmoothedSeries(0.9, 100_000)
     assert 1 / (1 - long.weight) == pytest.approx(950, rel=0.01)  # about a hundredth
 

@@ -55,6 +55,7 @@ class TrainingHeader(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("card")
+        mark(self, "card")
         self.setAccessibleName("The run")
         self._smaller = 0
         self._problem = ""

@@ -332,7 +332,7 @@ class TrainingPresenter:
         record = self._records.get(active.path)
         if isinstance(event, JobFailed):
             report = event.report
-            sentence = f"{report.message} {report.hint}".strip()
+            sentence = f"{report.message} {report.hint}".strip() if report.expected else report.message
             if record is None:
                 record = self._records[""] = RunRecord("", "New run")
             record.phase, record.sentence, record.smaller_batch = "failed", sentence, report.smaller_batch

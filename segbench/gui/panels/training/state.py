@@ -88,6 +88,9 @@ class RunRecord:
         self.validated = self.validating = 0
         self._losses: deque[float] = deque(maxlen=LOSS_STEPS)
         self._recent: deque[tuple[float, int]] = deque()  # (seconds, images) of the last RATE_SECONDS
+        self.images_per_second: float | None = (
+            None  # over the last ten seconds of training; None before the second step
+        )
         self._first: StepDone | None = None  # of this stretch of training
         self._stretch = 0  # steps since then
 
@@ -119,6 +122,7 @@ class RunRecord:
             self.best = None
         self._losses.clear()
         self._recent.clear()
+        self.images_per_second = None
         self._first, self._stretch = None, 0
 
     def _add_step(self, fact: StepDone) -> None:
@@ -131,19 +135,14 @@ class RunRecord:
         self._recent.append((fact.seconds, fact.images))
         while len(self._recent) > 2 and self._recent[0][0] < fact.seconds - RATE_SECONDS:
             self._recent.popleft()
+        span = self._recent[-1][0] - self._recent[0][0]
+        if span > 0:
+            self.images_per_second = (sum(images for _, images in self._recent) - self._recent[0][1]) / span
 
     @property
     def loss(self) -> float | None:
         """Mean of the last steps' losses."""
         return sum(self._losses) / len(self._losses) if self._losses else None
-
-    @property
-    def images_per_second(self) -> float | None:
-        """Over the last ten seconds of work; None before the second step."""
-        if len(self._recent) < 2:
-            return None
-        span = self._recent[-1][0] - self._recent[0][0]
-        return (sum(images for _, images in self._recent) - self._recent[0][1]) / span if span > 0 else None
 
     @property
     def remaining(self) -> float | None:
