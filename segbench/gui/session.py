@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,6 +49,8 @@ class Session:
         self.pins = Pins()
         self.checkpoint: CheckpointInfo | None = None
         self._handlers: list[Handler] = []
+        self._waiting: deque[Sequence[Event]] = deque()
+        self._publishing = False
         self._jobs: JobRunner | None = None
 
     def attach(self, jobs: JobRunner) -> None:
@@ -63,17 +66,33 @@ class Session:
         self._handlers.append(handler)
 
     def publish(self, events: Sequence[Event]) -> None:
-        """Hands a batch to every subscriber. One that raises does not keep the others from hearing it; the first error is raised at the end."""
-        events = [fact for event in events for fact in self._adopt(event)]
+        """Hands a batch to every subscriber. One that raises does not keep the others from hearing it; the first error is raised at the end.
+
+        What a subscriber publishes while it handles a batch follows behind that batch, so that all hear the same order.
+        """
+        self._waiting.append(events)
+        if self._publishing:
+            return
+        errors: list[Exception] = []
+        self._publishing = True
+        try:
+            while self._waiting:
+                batch = [fact for event in self._waiting.popleft() for fact in self._adopt(event)]
+                errors += self._hand_out(batch)
+        finally:
+            self._publishing = False
+        if errors:
+            raise errors[0]
+
+    def _hand_out(self, batch: list[Event]) -> list[Exception]:
         errors: list[Exception] = []
         for handler in tuple(self._handlers):
             try:
-                handler(events)
+                handler(batch)
             except Exception as error:
-                log.exception("A panel could not handle %d events.", len(events))
+                log.exception("A panel could not handle %d events.", len(batch))
                 errors.append(error)
-        if errors:
-            raise errors[0]
+        return errors
 
     def _adopt(self, event: Event) -> list[Event]:
         """Takes over what a finished job found, and says so behind the job's own event."""

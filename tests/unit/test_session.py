@@ -115,6 +115,27 @@ def test_that_batches_reach_every_panel_in_order(session):
     assert session.heard == other == batch
 
 
+def test_that_what_a_panel_says_of_a_fact_is_heard_behind_that_fact_by_all(session):
+    order, dataset = [], FakeDataset()
+    session.subscribe(lambda events: [session.set_pins((4,)) for e in events if isinstance(e, DatasetOpened)])
+    session.subscribe(lambda events: order.extend(type(e) for e in events))
+    session.publish([JobDone(1, "open dataset", dataset), SampleSelected(2)])
+    assert order == [type(e) for e in session.heard] == [JobDone, DatasetOpened, SampleSelected, PinsChanged]
+
+
+def test_that_an_error_keeps_no_later_fact_from_being_heard(session, caplog):
+    def stumble(events):
+        if SampleSelected(1) in events:
+            session.show_page("dataset")
+            raise ValueError("a view is broken")
+
+    session.subscribe(stumble)
+    with caplog.at_level(logging.CRITICAL), pytest.raises(ValueError, match="broken"):
+        session.publish([SampleSelected(1)])
+    session.publish([SampleSelected(2)])
+    assert session.heard == [SampleSelected(1), PageRequested("dataset"), SampleSelected(2)]
+
+
 def test_that_one_panel_s_error_does_not_keep_the_others_from_hearing(session, caplog):
     def stumble(events):
         raise ValueError("a view is broken")
