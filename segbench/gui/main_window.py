@@ -274,7 +274,7 @@ class MainWindow(QMainWindow):
         menu.addAction(self.runs_action)
         menu.addAction(self.log_action)
         menu.addSeparator()
-        themes = menu.addMenu("&Theme")
+        themes = menu.addMenu("T&heme")
         group = QActionGroup(self)
         self.theme_actions: dict[str, QAction] = {}
         for name, text in (("system", "&System"), ("light", "&Light"), ("dark", "&Dark")):

@@ -190,9 +190,10 @@ def _dress(widget: QWidget, before: str | None, role: str) -> None:
 
 
 def _dress_all_again(app: QApplication) -> None:
-    for widget in app.allWidgets():
-        if role := widget.property("mark"):
-            _dress(widget, role, role)
+    marked = [(widget, role) for widget in app.allWidgets() if (role := widget.property("mark"))]
+    # Style sheets first: setting one gives the widgets inside it their former palette back
+    for widget, role in sorted(marked, key=lambda pair: pair[1] not in SHEETS):
+        _dress(widget, role, role)
 
 
 def fill_sheet(sheet: str) -> str:

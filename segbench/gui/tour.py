@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 COUNT, TESTS = 200, 40
 # About a minute on two cores: a shallow network and few passes
 QUICK = ("network.depth=4", "epochs=10", "data.batch_size=4", "preview_seconds=2")
+WATCHING = 3  # the step that ends with the training
 LOOK_AT = 3  # samples to look at before the second step is over
 EXPORT_TRIES, EXPORT_WAIT = 100, 200  # times, ms: the dialog's preview takes a moment
 log = logging.getLogger(__name__)
@@ -159,7 +160,9 @@ class Tour:
             if not 0 <= self._place < len(self._steps):
                 continue
             step = self._steps[self._place]
-            if isinstance(event, JobFailed):  # the error dialog tells why; the step can be tried again
+            if isinstance(event, JobFailed) and event.kind == "train" and self._place == WATCHING:
+                self.go_to(WATCHING - 1)
+            elif isinstance(event, JobFailed):  # the error dialog tells why; the step can be tried again
                 self.coach.show_step(self._place + 1, len(self._steps), step.title, step.text, step.button)
             elif step.over(event):
                 # After this batch: the panels hear of the event behind the tour

@@ -8,7 +8,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
@@ -18,11 +18,15 @@ import qasync
 from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtWidgets import QApplication
 
-from segbench.events import Event
+from segbench.events import Event, LibrariesLoaded
 from segbench.gui import theme
 from segbench.gui.session import Session
 from segbench.jobs import JobRunner
 from segbench.settings import Settings
+
+if TYPE_CHECKING:
+    from segbench.gui.desk import Desk
+    from segbench.gui.main_window import MainWindow
 
 
 class Running(NamedTuple):
@@ -77,6 +81,51 @@ def finish_jobs(loop: asyncio.AbstractEventLoop, jobs: JobRunner, qtbot: object)
     task = loop.create_task(jobs.shutdown())
     qtbot.waitUntil(task.done, timeout=30_000)  # type: ignore[attr-defined]
     task.result()
+
+
+@pytest.fixture
+def desk(
+    qapp: QApplication, loop: asyncio.AbstractEventLoop, qtbot: object, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Desk]:
+    """The whole window with every panel, ready to be used; torch is not loaded ahead. Closed in order at the end."""
+    from segbench.gui import desk as module
+    from segbench.gui.alarm import Alarm
+    from segbench.gui.main_window import MainWindow
+    from segbench.gui.widgets.log_view import LogRelay
+
+    def load_nothing() -> Iterator[LibrariesLoaded]:
+        yield LibrariesLoaded("torch")
+        return "cpu, one thread"
+
+    monkeypatch.setattr(module, "load_for_networks", load_nothing)
+    theme.apply(qapp, "light")
+    window = MainWindow()
+    window.resize(1280, 720)
+    window.show()
+    window.build_rest()
+    alarm = Alarm()
+    loop.set_exception_handler(alarm.hear_loop)
+    full = module.Desk(qapp, window, loop, alarm, LogRelay(), "segbench.log")
+    closed: list[bool] = []
+    full.begin([], lambda: closed.append(True))
+    qtbot.waitUntil(lambda: full.is_ready, timeout=60_000)  # type: ignore[attr-defined]
+    qtbot.waitUntil(lambda: not full.jobs.jobs(), timeout=60_000)  # type: ignore[attr-defined]
+    yield full
+    full.close_unasked()
+    finish_jobs(loop, full.jobs, qtbot)
+    full.finish()
+    assert closed == [True]
+    for dialog in qapp.topLevelWidgets():
+        if dialog.isVisible():
+            dialog.close()
+    window.deleteLater()
+    theme.apply(qapp, "light")
+
+
+@pytest.fixture
+def window(desk: Desk) -> MainWindow:
+    """The main window of `desk`."""
+    return desk.window
 
 
 @pytest.fixture

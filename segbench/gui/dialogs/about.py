@@ -43,6 +43,7 @@ class AboutDialog(QDialog):
         column.addLayout(head)
         form = QFormLayout()
         form.setHorizontalSpacing(16)
+        form.setVerticalSpacing(4)
         self.facts = {"Python": platform.python_version(), "Qt": qVersion()}
         for package in PACKAGES:
             try:

@@ -114,6 +114,7 @@ class GenerateDialog(QDialog):
         form.addRow("&Size", self.size)
         form.addRow("See&d", self.seed)
         place = QHBoxLayout()
+        place.setSpacing(8)
         self.folder = QLineEdit(str(find_shapes_folder()))
         self.folder.setObjectName("generate_folder")
         self.folder.setAccessibleName("Folder to write to")

@@ -50,6 +50,7 @@ class PreferencesDialog(QDialog):
         self.theme.currentIndexChanged.connect(lambda _row: self.theme_chosen.emit(self.theme.currentData()))
         form.addRow("&Colours", self.theme)
         row = QHBoxLayout()
+        row.setSpacing(8)
         self.folder = QLineEdit(runs_folder)
         self.folder.setObjectName("preferences_runs_folder")
         self.folder.setAccessibleName("Folder of new runs")

@@ -1,0 +1,365 @@
+"""Start, errors, opening things and the way out, with every panel in the window."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication, QMessageBox
+
+from segbench.errors import OutOfMemory, SegbenchError, explain
+from segbench.events import JobFailed, Progressed, RunOpened
+from segbench.gui.actions import list_entries
+from segbench.gui.alarm import Alarm, close_log, hear_qt, set_up_log, watch_for_crashes
+
+# The start --------------------------------------------------------------------------------------------------------------
+
+
+def _run(code_or_args, **variables):
+    environment = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")}
+    return subprocess.run(
+        [sys.executable, *code_or_args], capture_output=True, text=True, timeout=120, env={**environment, **variables}
+    )
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems always have a display")
+@pytest.mark.parametrize("variables", [{}, {"DISPLAY": ":7391"}], ids=["none", "dead"])
+def test_that_without_a_display_one_sentence_is_said(variables):
+    told = _run(["-m", "segbench"], **variables)
+    assert told.returncode == 1
+    assert "doctor" in told.stderr
+    assert "Traceback" not in told.stderr
+    assert len(told.stderr.strip().splitlines()) == 1
+
+
+def test_that_a_fatal_word_of_qt_is_a_sentence_and_no_abort():
+    told = _run(["-m", "segbench"], QT_QPA_PLATFORM="nosuchplatform")
+    assert told.returncode == 1
+    assert "segbench doctor" in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+@pytest.mark.parametrize("missing", ["PySide6", "qasync"])
+def test_that_a_missing_gui_extra_says_how_to_install_it(missing):
+    code = f"import sys; sys.modules[{missing!r}] = None\nfrom segbench.gui.app import run_window\nsys.exit(run_window([]))"
+    told = _run(["-c", code], QT_QPA_PLATFORM="offscreen")
+    assert told.returncode == 1
+    assert "segbench[gui]" in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+def test_that_the_first_paint_waits_for_no_library():
+    code = (
+        "import sys\nfrom segbench.gui import app\n"
+        "app._live = lambda qt, window, look, given: print(*sorted(set(sys.modules) & "
+        "{'numpy', 'torch', 'pyqtgraph', 'msgspec', 'asyncio', 'qasync', 'PIL'})) or 0\n"
+        "sys.exit(app.run_window([]))"
+    )
+    told = _run(["-c", code], QT_QPA_PLATFORM="offscreen")
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.strip() == ""
+
+
+WITH_A_SCRIPT = """
+import sys
+from PySide6.QtCore import QTimer
+from segbench.gui import app, desk
+begin = desk.Desk.begin
+def begin_and_leave(self, *given):
+    begin(self, *given)
+    def look():
+        if self.is_ready:
+            print("ready", sorted(self.views), flush=True)
+            {then}
+        else:
+            QTimer.singleShot(20, look)
+    look()
+desk.Desk.begin = begin_and_leave
+sys.exit(app.run_window([]))
+"""
+
+
+def test_that_the_window_opens_with_all_panels_closes_and_keeps_its_settings(home):
+    told = _run(["-c", WITH_A_SCRIPT.format(then="self.window.close()")], QT_QPA_PLATFORM="offscreen")
+    assert told.returncode == 0, told.stderr
+    assert "['dataset', 'export', 'prediction', 'runs', 'training']" in told.stdout
+    assert (home / "config" / "settings.json").exists()
+    assert (home / "cache" / "first_look").exists()
+    assert "segbench is closed" in (home / "log" / "segbench.log").read_text()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_that_a_signal_closes_the_window_in_order(home):
+    told = _run(
+        ["-c", WITH_A_SCRIPT.format(then=f"import os; os.kill(os.getpid(), {int(signal.SIGTERM)})")],
+        QT_QPA_PLATFORM="offscreen",
+    )
+    assert told.returncode == 0, told.stderr
+    assert "segbench is closed" in (home / "log" / "segbench.log").read_text()
+
+
+# Errors -----------------------------------------------------------------------------------------------------------------
+
+
+def test_that_an_error_in_a_slot_a_thread_or_the_loop_reaches_the_one_dialog(desk, loop, qtbot, home):
+    log_file = set_up_log(home / "log")
+    desk.alarm.install()
+    try:
+        error = ValueError("a slip")
+        sys.excepthook(ValueError, error, None)
+        worker = threading.Thread(
+            target=lambda: threading.excepthook(threading.ExceptHookArgs((ValueError, error, None, None)))
+        )
+        worker.start()
+        loop.call_soon(lambda: (_ for _ in ()).throw(SegbenchError("The loop stumbled.", "Look.")))
+        qtbot.waitUntil(lambda: sum(t.times for t in desk.errors.troubles) == 3)
+        worker.join()
+    finally:
+        desk.alarm.remove()
+        close_log()
+    assert desk.errors.isVisible()
+    assert [(t.report.message.split(":")[0], t.times) for t in desk.errors.troubles] == [
+        ("segbench made a mistake", 2),
+        ("The loop stumbled.", 1),
+    ]
+    assert "a slip" in log_file.read_text()
+    desk.errors.close()
+
+
+def test_that_a_failed_job_is_shown_once_and_counted(desk, qtbot):
+    def work():
+        yield Progressed("trying", 0, 1)
+        raise SegbenchError("The disk is full.", "Free some space.")
+
+    for _ in range(3):
+        desk.jobs.start("scan", work(), lane="io")
+    qtbot.waitUntil(lambda: sum(trouble.times for trouble in desk.errors.troubles) == 3)
+    assert desk.errors.message.text() == "The disk is full."
+    assert "3 times" in desk.errors.times.text()
+    assert len([w for w in QApplication.topLevelWidgets() if w.isVisible() and w.objectName() == "error_dialog"]) == 1
+    desk.errors.close()
+
+
+def test_that_out_of_memory_offers_a_smaller_batch(desk, qtbot, monkeypatch):
+    taken = []
+    monkeypatch.setattr(desk.presenters["training"], "use_batch", taken.append, raising=False)
+    desk.session.publish([JobFailed(1, "train", explain(OutOfMemory("Too large.", "Try less.", 2)))])
+    assert desk.errors.smaller.isVisible()
+    assert "2" in desk.errors.smaller.text()
+    desk.errors.smaller.click()
+    assert taken == [2]
+    assert desk.window.page == "training"
+    assert not desk.errors.isVisible()
+
+
+def test_that_the_hooks_are_given_back():
+    before = (sys.excepthook, threading.excepthook, sys.unraisablehook)
+    alarm = Alarm()
+    alarm.install()
+    assert sys.excepthook is not before[0]
+    alarm.remove()
+    alarm.remove()
+    assert (sys.excepthook, threading.excepthook, sys.unraisablehook) == before
+
+
+def test_that_control_c_closes_and_is_no_error(qtbot):
+    alarm, reports = Alarm(), []
+    alarm.raised.connect(reports.append)
+    with qtbot.waitSignal(alarm.interrupted):
+        alarm._hear_exception(KeyboardInterrupt, KeyboardInterrupt(), None)
+    assert reports == []
+
+
+def test_that_words_of_qt_go_to_the_log(caplog):
+    from PySide6.QtCore import QtMsgType
+
+    with caplog.at_level(logging.DEBUG, "qt"):
+        hear_qt(QtMsgType.QtWarningMsg, None, "something odd")
+        hear_qt(QtMsgType.QtInfoMsg, None, "This plugin does not support propagateSizeHints()")
+    assert caplog.records[0].levelno == logging.WARNING
+    assert caplog.records[1].levelno == logging.DEBUG
+
+
+def test_that_a_log_folder_that_cannot_be_made_is_no_reason_to_fail(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    assert set_up_log(tmp_path / "file" / "log") is None
+    watch_for_crashes(tmp_path / "file" / "log")()
+    close_log()
+
+
+# Opening ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shapes(tmp_path) -> Path:
+    from segbench.data.shapes import write_shapes
+
+    out = tmp_path / "shapes"
+    for _ in write_shapes(out, 12, 4, 0, 32):
+        pass
+    return out
+
+
+def test_that_a_folder_opens_as_a_dataset_and_is_remembered(desk, shapes, qtbot):
+    desk.open_paths([str(shapes)])
+    qtbot.waitUntil(lambda: desk.session.dataset is not None, timeout=20_000)
+    window = desk.window
+    assert window.pages["dataset"].currentWidget() is desk.views["dataset"]
+    assert "16 images" in window.status.dataset.text()
+    assert desk.session.settings.recent[0] == str(shapes)
+    qtbot.waitUntil(lambda: not desk.jobs.jobs(), timeout=20_000)
+    desk.session.close_dataset()
+    assert window.pages["dataset"].currentWidget() is window.welcome
+
+
+def test_that_both_files_of_a_data_set_open_together(desk, shapes, qtbot):
+    desk.open_paths([str(path) for path in sorted(shapes.glob("*.gz"))])
+    qtbot.waitUntil(lambda: desk.session.dataset is not None, timeout=20_000)
+    assert desk.session.dataset.info.count == 16
+    qtbot.waitUntil(lambda: not desk.jobs.jobs(), timeout=20_000)
+
+
+def test_that_what_is_missing_is_said_and_forgotten(desk, tmp_path):
+    desk.session.remember(str(tmp_path / "gone"))
+    desk.open_paths([str(tmp_path / "gone")])
+    assert "nothing at" in desk.errors.message.text()
+    assert desk.session.settings.recent == ()
+    desk.errors.close()
+
+
+def test_that_a_folder_that_is_no_dataset_leads_back_to_the_welcome(desk, tmp_path, qtbot):
+    (tmp_path / "empty").mkdir()
+    desk.open_paths([str(tmp_path / "empty")])
+    qtbot.waitUntil(lambda: desk.errors.isVisible())
+    assert desk.window.pages["dataset"].currentWidget() is desk.window.welcome
+    desk.errors.close()
+
+
+def test_that_runs_checkpoints_and_pictures_go_where_they_belong(desk, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "run.json").write_text("{}")
+    (tmp_path / "best.safetensors").write_bytes(b"")
+    for name in ("a.png", "b.jpg"):
+        (tmp_path / name).write_bytes(b"")
+    heard = []
+    monkeypatch.setattr(desk.session, "open_run", lambda path: heard.append(("run", Path(path).name)))
+    monkeypatch.setattr(desk.session, "open_checkpoint", lambda path: heard.append(("checkpoint", Path(path).name)))
+    monkeypatch.setattr(desk.presenters["prediction"], "open_files", lambda paths: heard.append(("files", len(paths))))
+    desk.open_paths([str(run)])
+    desk.open_paths([str(run / "run.json")])
+    desk.open_paths([str(tmp_path / "best.safetensors")])
+    assert desk.window.page == "prediction"
+    desk.open_paths([str(tmp_path / "a.png"), str(tmp_path / "b.jpg")])
+    assert heard == [("run", "run"), ("run", "run"), ("checkpoint", "best.safetensors"), ("files", 2)]
+    desk.open_paths([str(run), str(tmp_path / "a.png")])
+    assert "several different" in desk.errors.message.text()
+    desk.errors.close()
+
+
+def test_that_an_opened_run_is_shown_on_the_training_page(desk, monkeypatch):
+    monkeypatch.setattr(desk.session, "_handlers", [desk.handle])
+    desk.session.publish([RunOpened("/run")])
+    assert desk.window.page == "training"
+
+
+def test_that_no_two_actions_of_the_whole_window_share_a_key(desk):
+    seen, twice = {}, []
+    for entry in list_entries(desk.window.menuBar()):
+        for key in filter(None, entry.shortcuts.split(" / ")):
+            if key in seen and entry.path[0] == seen[key].path[0]:
+                twice.append((key, entry.title, seen[key].title))
+            everywhere = {"File", "Edit", "View", "Help"}
+            if key in seen and {entry.path[0], seen[key].path[0]} & everywhere:
+                twice.append((key, entry.title, seen[key].title))
+            seen[key] = entry
+    assert twice == []
+
+
+def test_that_the_theme_changes_live_and_is_kept(desk):
+    desk.window.theme_actions["dark"].trigger()
+    assert desk.session.settings.theme == "dark"
+    from segbench.gui import theme
+
+    assert theme.current_theme() is theme.DARK
+    desk.set_theme("light")
+    assert theme.current_theme() is theme.LIGHT
+
+
+def test_that_panels_layouts_are_kept_and_can_be_reset(desk):
+    desk.save_look()
+    kept = desk.session.settings.splitters
+    assert any(name.startswith("training/") for name in kept)
+    desk.window.reset_layout()
+
+
+# The way out ------------------------------------------------------------------------------------------------------------
+
+
+def _train_forever(log):
+    try:
+        while True:
+            time.sleep(0.005)
+            yield Progressed("training", 1, 2)
+    finally:
+        log.append("model kept")
+
+
+def _question(desk):
+    return [w for w in desk.window.findChildren(QMessageBox) if w.objectName() == "close_question" and w.isVisible()]
+
+
+def test_that_closing_while_training_asks_once_and_keeps_the_model(desk, loop, qtbot):
+    log = []
+    desk.jobs.start("train", _train_forever(log), title="Training")
+    qtbot.waitUntil(lambda: desk.activity.shown is not None and desk.activity.shown.kind == "train")
+    desk.window.close()
+    desk.window.close()
+    (question,) = _question(desk)
+    question.escapeButton().click()
+    qtbot.waitUntil(lambda: not _question(desk))
+    assert desk.window.isEnabled()
+    assert log == []
+    desk.window.close()
+    (question,) = _question(desk)
+    next(b for b in question.buttons() if "Stop training" in b.text()).click()
+    qtbot.waitUntil(lambda: not desk.window.isEnabled())
+    task = loop.create_task(desk.jobs.shutdown(timeout=5))
+    qtbot.waitUntil(task.done, timeout=10_000)
+    assert log == ["model kept"]
+
+
+def test_that_closing_without_a_training_asks_nothing(desk):
+    desk.window.close()
+    assert _question(desk) == []
+    assert not desk.window.isEnabled()
+
+
+def test_that_the_cross_in_the_status_bar_cancels_the_job_it_shows(desk, qtbot):
+    log = []
+    desk.jobs.start("generate", _train_forever(log), title="Generating", lane="io")
+    qtbot.waitUntil(lambda: desk.window.status.work.isVisible() and desk.window.status.cancel.isVisible())
+    desk.window.status.cancel.click()
+    qtbot.waitUntil(lambda: log == ["model kept"])
+    qtbot.waitUntil(lambda: not desk.window.status.work.isVisible())
+
+
+def test_that_a_timer_keeps_time_while_a_job_runs(desk, qtbot):
+    """A job in its lane does not stop the window: a timer of 10 ms fires many times meanwhile."""
+    log, ticks = [], []
+    job = desk.jobs.start("generate", _train_forever(log), title="Generating", lane="io")
+    timer = QTimer()
+    timer.timeout.connect(lambda: ticks.append(1))
+    timer.start(10)
+    qtbot.waitUntil(lambda: len(ticks) > 10)
+    job.cancel()
+    qtbot.waitUntil(lambda: bool(log))
+    timer.stop()
