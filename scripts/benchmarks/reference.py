@@ -32,7 +32,7 @@ def measure_step(options: Namespace, folder: Path) -> list[Row]:
     from segbench.data.shapes import find_name, write_shapes
     from segbench.formats.runs import create_run
     from segbench.networks import build_network
-    from segbench.training import trainer
+    from segbench.training import trainee, trainer
     from tests.e2e.dlstudio import build_reference
 
     for _ in write_shapes(folder / "shapes", IMAGES, 4, seed=0):
@@ -53,7 +53,7 @@ def measure_step(options: Namespace, folder: Path) -> list[Row]:
     ours = build_network(config.network, 5)
     ours.load_state_dict({k.replace("convoT", "convT").replace("convo", "conv"): v for k, v in theirs.state_dict().items()})  # fmt: skip
     order = [batch.indices for batch in load_training_batches(dataset, divide(dataset, config).train, config.data, config.seed, 0)]  # fmt: skip
-    with mock.patch.object(trainer, "build_network", return_value=ours):
+    with mock.patch.object(trainee, "build_network", return_value=ours):
         run = create_run(folder / "runs", config, dataset.info)
         job = trainer.train(config, dataset, run)
         steps = _list_steps(job)

@@ -1,0 +1,264 @@
+"""The scenes, in the order a user meets them: what is opened, trained and shown before each picture."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.screens import SIZE
+from benchmarks.window import be_ready, open_path, until
+
+from pictures.photographer import Photographer
+
+if TYPE_CHECKING:
+    from segbench.gui.desk import Desk
+
+CAMVID = Path(__file__).resolve().parents[3] / "shared" / "data" / "camvid"
+# Real and small: about a minute on two cores
+QUICK = ("network.depth=4", "data.batch_size=4", "preview_seconds=1", "validation_images=40")
+LECTURE = ("network.depth=4", "preview_seconds=1", "validation_images=40", "epochs=6")
+
+
+async def tell_story(desk: Desk, camera: Photographer, folder: Path, epochs: int) -> None:
+    """From the first start to exported masks. folder: an empty one for data; epochs: how long the pictured training is."""
+    await be_ready(desk, *SIZE)
+    desk.window.move(0, 0)
+    await asyncio.sleep(0.5)
+    await camera.take("welcome")
+    await camera.take_dialog("generate", desk.show_generator, 1.5)
+    await show_dataset(desk, camera, folder)
+    run = await show_training(desk, camera, epochs)
+    await show_prediction(desk, camera, run)
+    await show_export(desk, camera)
+    await show_runs(desk, camera)
+    await show_dialogs(desk, camera)
+    await show_camvid(desk, camera)
+    await show_tour(desk, camera)
+
+
+async def show_dataset(desk: Desk, camera: Photographer, folder: Path) -> None:
+    from segbench.data.shapes import write_shapes
+
+    for _ in write_shapes(folder / "shapes", 600, 120, seed=0):
+        await asyncio.sleep(0)
+    await open_path(desk, folder / "shapes")
+    desk.window.show_page("dataset")
+    view = desk.views["dataset"]
+    desk.session.select_sample(_find_rich(desk))
+    await asyncio.sleep(1)
+    await camera.take("dataset")
+    view.overlay_action.trigger()
+    await asyncio.sleep(0.4)
+    await camera.take("dataset-overlaid")
+    view.side_action.trigger()
+    view.tabs.setCurrentIndex(1)
+    await asyncio.sleep(0.6)
+    await camera.take("dataset-statistics")
+    view.tabs.setCurrentIndex(0)
+    view.grey_action.setChecked(True)
+    await asyncio.sleep(0.4)
+    await camera.take("dataset-grey")
+    view.grey_action.setChecked(False)
+
+
+def _find_rich(desk: Desk) -> int:
+    """A sample with many objects that lie over each other."""
+    dataset = desk.session.dataset
+    assert dataset is not None
+
+    def judge(index: int) -> int:
+        masks = dataset.read(index).masks
+        return int(masks.any((1, 2)).sum()) * 1000 + int((masks.sum(0) > 1).sum()) if masks is not None else 0
+
+    return max(range(min(len(dataset), 200)), key=judge)
+
+
+async def show_training(desk: Desk, camera: Photographer, epochs: int) -> str:
+    """Trains twice, once with the lecture's settings; gives the path of the better run."""
+    desk.window.show_page("training")
+    view = desk.views["training"]
+    await asyncio.sleep(0.6)
+    await camera.take("training-ready")
+    for name, preset, settings in (
+        ("training-lecture", "lecture", LECTURE),
+        ("training", "recommended", (*QUICK, f"epochs={epochs}")),
+    ):
+        if name == "training-lecture" and not camera.wants(name, "runs"):
+            continue
+        await train(desk, preset, settings)
+        enough = 0.6 if name == "training" else 0.3
+        await until(lambda part=enough: view._state.step > part * max(1, view._state.total_steps), 1800, "the steps")
+        await until(lambda: view._state.phase == "training", 300, "the training to go on")
+        await camera.take(name)
+        if name == "training":
+            await camera.take_dialog("training-cancel", view._ask_cancel)
+            await camera.take_dialog("close-question", desk.ask_to_close)
+            await until(lambda: view._state.phase in ("completed", "failed"), 1800, "the end of the training")
+            await asyncio.sleep(0.6)
+            await camera.take("training-done")
+        else:
+            view.stop_button.click()
+        await until(lambda: not desk.jobs.jobs(), 120, "rest")
+        await asyncio.sleep(0.3)
+    desk.session.list_runs()
+    await until(lambda: not desk.jobs.jobs(), 60, "the list of runs")
+    await camera.take_dialog("continue", lambda: desk.presenters["training"].request_continue())
+    return str(_newest_run(desk))
+
+
+async def train(desk: Desk, preset: str, settings: tuple[str, ...]) -> None:
+    """Fills the form and presses Start."""
+    from segbench.config import find_preset, override, to_dict
+
+    view = desk.views["training"]
+    view.choose_preset(preset)
+    view.show_settings(to_dict(override(find_preset(preset).config, settings)))
+    await until(view.start_button.isEnabled, 60, "the Start button")
+    view.start_button.click()
+    await until(lambda: view._state.phase == "failed" or view._state.step > 2, 300, "the first steps")
+    if view._state.phase == "failed":
+        raise RuntimeError(f"The training failed: {view._state.sentence}")
+
+
+def _newest_run(desk: Desk) -> Path:
+    from segbench.settings import find_runs_folder
+
+    folder = find_runs_folder(desk.session.settings)
+    return max(
+        (path for path in folder.iterdir() if (path / "run.json").exists()), key=lambda path: path.stat().st_mtime
+    )
+
+
+async def show_prediction(desk: Desk, camera: Photographer, run: str) -> None:
+    from segbench.formats.runs import open_run
+
+    checkpoints = [open_run(Path(run)).checkpoint(kind) for kind in ("best", "last")]
+    desk.window.show_page("prediction")
+    await asyncio.sleep(0.5)
+    await camera.take("prediction-empty")
+    desk.session.open_checkpoint(next(path for path in checkpoints if path.exists()))
+    view, dataset = desk.views["prediction"], desk.session.dataset
+    assert dataset is not None
+    desk.session.select_sample(dataset.splits["test"][3])
+    await until(lambda: desk.presenters["prediction"].live is not None, 120, "the prediction")
+    await asyncio.sleep(0.8)
+    await camera.take("prediction")
+    from segbench.gui.panels.prediction.view import MODES
+
+    for mode, *_ in MODES[1:]:
+        view._choose_mode(mode)
+        await until(lambda: not desk.jobs.jobs(), 60, "the pictures")
+        await asyncio.sleep(0.6)
+        await camera.take(f"prediction-{mode.replace(' ', '-')}")
+    view._choose_mode(MODES[0][0])
+    if camera.wants("prediction-split"):
+        view._score()
+        await until(
+            lambda: desk.presenters["prediction"].scored is not None and not desk.jobs.jobs(), 300, "the scores"
+        )
+        desk.presenters["prediction"].go_to_next_worst()
+        await until(lambda: not desk.jobs.jobs(), 60, "the worst image")
+        await asyncio.sleep(0.6)
+        await camera.take("prediction-split")
+
+
+async def show_export(desk: Desk, camera: Photographer) -> None:
+    if not camera.wants("export", "export-done"):
+        return
+    desk.views["prediction"]._export()
+    view = desk.views["export"]
+    await until(lambda: view.dialog is not None and view.dialog.isVisible(), 30, "the export dialog")
+    await until(lambda: not desk.jobs.jobs(), 120, "the preview")
+    await asyncio.sleep(1.2)
+    await camera.take("export")
+    if camera.wants("export-done"):
+        await until(view.dialog.start.isEnabled, 30, "the Export button")
+        view.dialog.start.click()
+        await asyncio.sleep(0.5)
+        await until(lambda: not desk.jobs.jobs(), 300, "the export")
+        await asyncio.sleep(0.6)
+        await camera.take("export-done")
+    await camera.close_dialogs()
+
+
+async def show_runs(desk: Desk, camera: Photographer) -> None:
+    if not camera.wants("runs"):
+        return
+    desk.window.show_page("training")
+    desk.window.runs_dock.show()
+    await asyncio.sleep(0.6)
+    view = desk.views["runs"]
+    paths = [str(run.path) for run in desk.presenters["runs"]._runs]
+    desk.presenters["runs"].compare(paths)
+    view.table.selectRow(0)
+    await until(lambda: not desk.jobs.jobs(), 60, "the runs' logs")
+    await asyncio.sleep(0.8)
+    await camera.take("runs")
+    desk.presenters["runs"].compare(())
+    desk.window.runs_dock.hide()
+
+
+async def show_dialogs(desk: Desk, camera: Photographer) -> None:
+    window = desk.window
+    window.show_page("dataset")
+    window.log_dock.show()
+    await asyncio.sleep(0.6)
+    await camera.take("log")
+    window.log_dock.hide()
+    for name, signal_ in (
+        ("preferences", window.preferences_requested),
+        ("shortcuts", window.shortcuts_requested),
+        ("palette", window.palette_requested),
+        ("about", window.about_requested),
+        ("guide", window.guide_requested),
+    ):
+        await camera.take_dialog(name, signal_.emit, 0.8)
+    await camera.take_dialog("doctor", window.doctor_requested.emit, 6)
+    if camera.wants("error"):
+        desk.open_paths([str(Path(tempfile.gettempdir()) / "flowers")])
+        await until(lambda: camera._dialogs(), 20, "the error dialog")
+        await asyncio.sleep(0.5)
+        await camera.take("error")
+        await camera.close_dialogs()
+
+
+async def show_camvid(desk: Desk, camera: Photographer) -> None:
+    if not CAMVID.is_dir() or not camera.wants("camvid", "camvid-overlaid", "camvid-prediction"):
+        return
+    await open_path(desk, CAMVID)
+    desk.window.show_page("dataset")
+    view = desk.views["dataset"]
+    desk.session.select_sample(2)
+    await asyncio.sleep(1.5)
+    await camera.take("camvid")
+    view.overlay_action.trigger()
+    await asyncio.sleep(0.6)
+    await camera.take("camvid-overlaid")
+    view.side_action.trigger()
+    if not camera.wants("camvid-prediction"):
+        return
+    desk.window.show_page("training")
+    await train(
+        desk, "camvid", ("epochs=1", "data.limit=60", "data.batch_size=4", "data.crop=128", "validation_images=8")
+    )
+    state = desk.views["training"]
+    await until(lambda: state._state.phase in ("completed", "failed"), 1800, "the end of the training")
+    await until(lambda: not desk.jobs.jobs(), 120, "rest")
+    desk.presenters["training"].predict()
+    await until(lambda: desk.presenters["prediction"].live is not None, 300, "the prediction")
+    await until(lambda: not desk.jobs.jobs(), 120, "the pictures")
+    await asyncio.sleep(1)
+    await camera.take("camvid-prediction")
+
+
+async def show_tour(desk: Desk, camera: Photographer) -> None:
+    if not camera.wants("tour"):
+        return
+    desk.session.close_dataset()
+    desk.window.show_page("dataset")
+    desk.show_tour()
+    await asyncio.sleep(0.8)
+    await camera.take("tour")
+    desk.tour.leave()
