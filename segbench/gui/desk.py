@@ -5,15 +5,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QByteArray, QTimer, QUrl
-from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QDialog, QFileDialog, QFrame, QMessageBox
+from PySide6.QtCore import QByteArray, QTimer
+from PySide6.QtWidgets import QFrame, QMessageBox
 
 from segbench import settings as preferences
-from segbench.errors import SegbenchError, explain
 from segbench.events import (
     DatasetClosed,
     DatasetOpened,
@@ -29,12 +26,13 @@ from segbench.events import (
     RunOpened,
 )
 from segbench.gui import theme
-from segbench.gui.actions import list_entries
 from segbench.gui.activity import QUIET, Activity, describe_bytes, describe_time_left
 from segbench.gui.dialogs.buttons import strip_icons
 from segbench.gui.dialogs.error import ErrorDialog
+from segbench.gui.dialogs.menu import MenuDialogs
 from segbench.gui.first_look import LAYOUT_VERSION, FirstLook, encode, save_first_look
 from segbench.gui.libraries import load_for_networks, load_for_views
+from segbench.gui.opening import Opening
 from segbench.gui.panel_table import PANELS, Panel, import_panels
 from segbench.gui.session import Session
 from segbench.gui.widgets.log_view import LogRelay, LogView
@@ -49,9 +47,8 @@ if TYPE_CHECKING:
     from segbench.gui.main_window import MainWindow
     from segbench.records import DatasetInfo
 
-CHECKPOINTS = (".safetensors", ".pt", ".pth")
-PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".gif")
 SHUTDOWN_SECONDS = 4.5
+NOTHING_TO_KEEP = 0.2  # seconds for an import, which cannot be broken off
 MEMORY_SECONDS = 2
 UNSTOPPABLE = ("train", "load libraries")  # the training panel has its own Stop and Cancel
 log = logging.getLogger(__name__)
@@ -70,7 +67,6 @@ class Desk:
         log_path: str,
     ) -> None:
         self.qt, self.window, self.alarm = qt, window, alarm
-        self.shutdown_seconds = SHUTDOWN_SECONDS
         self.session = Session(preferences.load_settings())
         self.jobs = JobRunner(loop, self._publish)
         self.session.attach(self.jobs)
@@ -81,7 +77,6 @@ class Desk:
         self.is_ready = False
         self._relay, self._log_path = relay, log_path
         self._to_build: list[Panel] = []
-        self._to_open: list[list[str]] = []
         self._first_layouts: dict[str, dict[str, str]] = {}
         self._closed: Callable[[], None] | None = None
         self._closing = False
@@ -90,6 +85,8 @@ class Desk:
         self._device_text = "Device: looking…"
         self._memory_timer = QTimer(window)
         self._memory_timer.timeout.connect(self._read_memory)
+        self.opening = Opening(self.session, window, alarm, self._predict_pictures)
+        self.dialogs = MenuDialogs(self.session, self.jobs, window, log_path, self.set_theme)
         self.errors = ErrorDialog(log_path, window)
         self.errors.smaller_batch_requested.connect(self._use_batch)
         alarm.raised.connect(self.errors.show_error)
@@ -122,18 +119,18 @@ class Desk:
         window = self.window
         for signal, answer in (
             (window.close_requested, self.ask_to_close),
-            (window.open_folder_requested, self._ask_for_folder),
-            (window.open_file_requested, self._ask_for_file),
+            (window.open_folder_requested, self.opening.ask_for_folder),
+            (window.open_file_requested, self.opening.ask_for_file),
             (window.generate_requested, self.show_generator),
             (window.close_dataset_requested, self.session.close_dataset),
-            (window.preferences_requested, self._show_preferences),
+            (window.preferences_requested, self.dialogs.show_preferences),
             (window.tour_requested, self.show_tour),
-            (window.guide_requested, self._show_guide),
-            (window.shortcuts_requested, self._show_shortcuts),
-            (window.palette_requested, self._show_palette),
-            (window.doctor_requested, self._show_doctor),
-            (window.about_requested, self._show_about),
-            (window.log_folder_requested, self._open_log_folder),
+            (window.guide_requested, self.dialogs.show_guide),
+            (window.shortcuts_requested, self.dialogs.show_shortcuts),
+            (window.palette_requested, self.dialogs.show_palette),
+            (window.doctor_requested, self.dialogs.show_doctor),
+            (window.about_requested, self.dialogs.show_about),
+            (window.log_folder_requested, self.dialogs.open_log_folder),
             (window.reset_requested, self._reset_layouts),
             (window.theme_requested, self.set_theme),
             (window.path_requested, lambda path: self.open_paths([path])),
@@ -196,9 +193,7 @@ class Desk:
 
     def _be_ready(self) -> None:
         self.is_ready = True
-        waiting, self._to_open = self._to_open, []
-        for paths in waiting:
-            self.open_paths(paths)
+        self.opening.be_ready()
         self.jobs.start("load libraries", load_for_networks(), title="Loading torch", lane="compute")
         log.info("All panels are ready.")
 
@@ -296,116 +291,17 @@ class Desk:
             training.use_batch(batch)
         self.window.show_page("training")
 
-    # Opening ------------------------------------------------------------------------------------------------------------
+    # What the user asks for -----------------------------------------------------------------------------------------------
 
     def open_paths(self, paths: list[str]) -> None:
         """Opens a dataset, a run or a checkpoint, or pictures to predict; waits until the panels are there to show it."""
-        paths = [str(Path(path).expanduser().absolute()) for path in paths]
-        if not self.is_ready:
-            self._to_open.append(paths)
-            if len(paths) == 1 and Path(paths[0]).exists():
-                self.window.show_welcome(False, Path(paths[0]).name)
-            return
-        try:
-            self._open(paths)
-        except SegbenchError as error:
-            self.window.show_welcome(self.session.dataset is None)
-            self.alarm.tell_report(explain(error))
+        self.opening.open_paths(paths)
 
-    def _open(self, paths: list[str]) -> None:
-        missing = [path for path in paths if not Path(path).exists()]
-        if missing:
-            self._forget_recent(missing)
-            raise SegbenchError(
-                f"There is nothing at {missing[0]}.", "It may have been moved or deleted; choose it again."
-            )
-        if all(Path(path).suffix.lower() in PICTURES for path in paths):
-            self.window.show_welcome(self.session.dataset is None)
-            self.presenters["prediction"].open_files(paths)
-            self.window.show_page("prediction")
-            return
-        folders = {Path(path).parent for path in paths}
-        if len(paths) > 1 and len(folders) == 1 and all(Path(path).is_file() for path in paths):
-            paths = [str(folders.pop())]  # the train and the test file of one data set
-        if len(paths) > 1:
-            raise SegbenchError(
-                "These are several different things.",
-                "Open one dataset, run or checkpoint at a time, or pictures alone.",
-            )
-        self._open_one(Path(paths[0]))
-
-    def _open_one(self, path: Path) -> None:
-        if path.name == "run.json":
-            path = path.parent
-        if (path / "run.json").is_file():
-            self.window.show_welcome(self.session.dataset is None)
-            self.session.open_run(path)
-        elif path.is_file() and path.suffix.lower() in CHECKPOINTS:
-            self.window.show_welcome(self.session.dataset is None)
-            self.session.open_checkpoint(path)
-            self.window.show_page("prediction")
-        else:
-            self.window.show_welcome(False, path.name)
-            self.window.show_page("dataset")
-            self.session.open_dataset(path)
-
-    def _forget_recent(self, paths: Sequence[str]) -> None:
-        recent = tuple(path for path in self.session.settings.recent if path not in paths)
-        self.session.change_settings(recent=recent)
-        self.window.show_recent(recent)
-
-    def _ask_for_folder(self) -> None:
-        dialog = QFileDialog(self.window, "Open a folder: a dataset or a run")
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        self._ask(dialog)
-
-    def _ask_for_file(self) -> None:
-        dialog = QFileDialog(self.window, "Open a dataset file, a checkpoint or pictures")
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
-        pictures = " ".join(f"*{ending}" for ending in PICTURES)
-        checkpoints = " ".join(f"*{ending}" for ending in CHECKPOINTS)
-        dialog.setNameFilters(
-            [
-                f"All that segbench opens (*.gz {checkpoints} {pictures})",
-                "PurdueShapes5 datasets (*.gz)",
-                f"Checkpoints ({checkpoints})",
-                f"Pictures ({pictures})",
-                "All files (*)",
-            ]
-        )
-        self._ask(dialog)
-
-    def _ask(self, dialog: QFileDialog) -> None:
-        last = next((Path(path).parent for path in self.session.settings.recent if Path(path).parent.is_dir()), None)
-        if last is not None:
-            dialog.setDirectory(str(last))
-        dialog.filesSelected.connect(lambda paths: self.open_paths(list(paths)))
-        self._show(dialog)
-
-    # Dialogs ----------------------------------------------------------------------------------------------------------------
-
-    def _show(self, dialog: QDialog) -> None:
-        dialog.finished.connect(dialog.deleteLater)
-        dialog.open()
+    def _predict_pictures(self, paths: list[str]) -> None:
+        self.presenters["prediction"].open_files(paths)
 
     def show_generator(self) -> None:
-        from segbench.gui.dialogs.generate import GenerateDialog
-
-        self._show(GenerateDialog(self.session, self.jobs, self.window))
-
-    def _show_preferences(self) -> None:
-        from segbench.gui.dialogs.preferences import PreferencesDialog
-
-        dialog = PreferencesDialog(
-            self.session.settings, str(preferences.find_runs_folder(self.session.settings)), self.window
-        )
-        dialog.theme_chosen.connect(self.set_theme)
-        dialog.runs_folder_chosen.connect(self._set_runs_folder)
-        self._show(dialog)
-
-    def _set_runs_folder(self, folder: str) -> None:
-        self.session.change_settings(runs_folder=folder)
-        self.session.list_runs()
+        self.dialogs.show_generator()
 
     def set_theme(self, mode: str) -> None:
         self.session.change_settings(theme=mode)
@@ -418,41 +314,6 @@ class Desk:
         if self.tour is None:
             self.tour = Tour(self)
         self.tour.begin()
-
-    def _show_guide(self) -> None:
-        from segbench.gui.dialogs.guide import Guide
-
-        guide = Guide(self.window)
-        guide.finished.connect(guide.deleteLater)
-        guide.show()
-
-    def _show_shortcuts(self) -> None:
-        from segbench.gui.dialogs.shortcuts import ShortcutSheet
-
-        self._show(ShortcutSheet(list_entries(self.window.menuBar()), self.window))
-
-    def _show_palette(self) -> None:
-        from segbench.gui.dialogs.palette import CommandPalette
-
-        self._show(CommandPalette(list_entries(self.window.menuBar()), self.window))
-
-    def _show_doctor(self) -> None:
-        from segbench.gui.dialogs.doctor import DoctorDialog
-
-        self._show(DoctorDialog(self.window))
-
-    def _show_about(self) -> None:
-        from segbench.gui.dialogs.about import AboutDialog
-
-        places = {
-            "Preferences": str(preferences.find_settings_file()),
-            "Runs": str(preferences.find_runs_folder(self.session.settings)),
-            "Log": self._log_path or "could not be written",
-        }
-        self._show(AboutDialog(places, self.window))
-
-    def _open_log_folder(self) -> None:
-        QDesktopServices.openUrl(QUrl.fromLocalFile(str(preferences.find_home("log"))))
 
     # The end --------------------------------------------------------------------------------------------------------------------
 
@@ -486,6 +347,11 @@ class Desk:
         self._question = None
         if close:
             self.close_unasked()
+
+    @property
+    def shutdown_seconds(self) -> float:
+        """How long the shutdown may wait for the jobs."""
+        return NOTHING_TO_KEEP if all(j.kind == "load libraries" for j in self.jobs.jobs()) else SHUTDOWN_SECONDS
 
     def close_unasked(self) -> None:
         """Begins the shutdown: jobs are cancelled by the root coroutine, which then calls `finish`."""

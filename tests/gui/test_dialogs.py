@@ -247,7 +247,7 @@ def test_that_the_generator_shows_examples_and_starts_a_job(running, qtbot, tmp_
     qtbot.waitUntil(lambda: dialog.pictures[0].pixmap().toImage() != before, timeout=20_000)
     dialog.count.setValue(6)
     dialog.tests.setValue(2)
-    dialog.size.setValue(16)
+    dialog.side.setValue(16)
     dialog.folder.setText(str(tmp_path / "new"))
     dialog.start.click()
     qtbot.waitUntil(

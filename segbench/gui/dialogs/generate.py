@@ -106,12 +106,12 @@ class GenerateDialog(QDialog):
         form.setVerticalSpacing(12)
         self.count = self._build_number("generate_count", 1, 1_000_000, SMALL_IMAGES, "Images to train on")
         self.tests = self._build_number("generate_tests", 0, 1_000_000, SMALL_TESTS, "Images to test on, made apart")
-        self.size = self._build_number("generate_size", 8, 4096, 64, "Side of each image")
-        self.size.setSuffix(" px")
+        self.side = self._build_number("generate_size", 8, 4096, 64, "Side of each image")
+        self.side.setSuffix(" px")
         self.seed = self._build_number("generate_seed", 0, 2**31 - 1, 0, "The same seed makes the same images")
         form.addRow("&Training images", self.count)
         form.addRow("T&est images", self.tests)
-        form.addRow("&Size", self.size)
+        form.addRow("&Size", self.side)
         form.addRow("See&d", self.seed)
         place = QHBoxLayout()
         place.setSpacing(8)
@@ -129,10 +129,10 @@ class GenerateDialog(QDialog):
         lecture = QPushButton("As in the &lecture: 10,000 and 1,000")
         lecture.setObjectName("generate_lecture")
         lecture.clicked.connect(
-            lambda: (self.count.setValue(10_000), self.tests.setValue(1_000), self.size.setValue(64))
+            lambda: (self.count.setValue(10_000), self.tests.setValue(1_000), self.side.setValue(64))
         )
         form.addRow("", lecture)
-        self.size.valueChanged.connect(self._timer.start)
+        self.side.valueChanged.connect(self._timer.start)
         self.seed.valueChanged.connect(self._timer.start)
         return form
 
@@ -162,7 +162,7 @@ class GenerateDialog(QDialog):
 
     def _draw(self) -> None:
         """Makes the examples in the io lane; what comes when other ones are wanted is dropped."""
-        seed, size = self.seed.value(), self.size.value()
+        seed, size = self.seed.value(), self.side.value()
         self._wanted = (seed, size)
 
         def work() -> Generator[Event, None, None]:
@@ -212,7 +212,7 @@ class GenerateDialog(QDialog):
         if out.is_dir() and any(out.iterdir()):
             self._refuse(f"{out} is not empty; choose another folder, so that nothing is overwritten.")
             return
-        count, tests, seed, size = self.count.value(), self.tests.value(), self.seed.value(), self.size.value()
+        count, tests, seed, size = self.count.value(), self.tests.value(), self.seed.value(), self.side.value()
         work = generate_shapes(out, count, tests, seed, size)
         self._jobs.start("generate", work, title=f"Generating {count + tests:,} images", lane="io")
         self.accept()

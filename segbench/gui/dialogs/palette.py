@@ -73,7 +73,8 @@ class CommandPalette(QDialog):
             item.setForeground(2, muted)
             item.setTextAlignment(2, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             self.list.addTopLevelItem(item)
-        self.list.setCurrentItem(self.list.topLevelItem(0))
+        if first := self.list.topLevelItem(0):
+            self.list.setCurrentItem(first)
 
     def run(self) -> None:
         """Runs the chosen action once this dialog is gone."""
@@ -87,10 +88,11 @@ class CommandPalette(QDialog):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if watched is self.search and isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
             steps = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1, Qt.Key.Key_PageDown: 10, Qt.Key.Key_PageUp: -10}
-            if event.key() in steps and self.list.topLevelItemCount():
-                row = self.list.indexOfTopLevelItem(self.list.currentItem()) + steps[Qt.Key(event.key())]
+            if event.key() in steps and (present := self.list.currentItem()):
+                row = self.list.indexOfTopLevelItem(present) + steps[Qt.Key(event.key())]
                 row = min(max(row, 0), self.list.topLevelItemCount() - 1)
-                self.list.setCurrentItem(self.list.topLevelItem(row))
+                if item := self.list.topLevelItem(row):
+                    self.list.setCurrentItem(item)
                 return True
             if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
                 self.run()
