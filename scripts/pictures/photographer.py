@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from segbench.gui.desk import Desk
 
+MODES = ("light", "dark")
 VISIBLE = 16  # of 255: a palette that is further off than that anywhere is not used
 
 
@@ -32,23 +33,37 @@ class Photographer:
         """Saves NAME-light.png and NAME-dark.png of all that is on the screen now."""
         if not self.wants(name):
             return
-        for mode in ("light", "dark"):
+        for mode in MODES:
             self.desk.set_theme(mode)
             await asyncio.sleep(settle)
-            path = self.out / f"{name}-{mode}.png"
-            self._save(self._look(), path)
-            self.taken.append(path)
+            self._save(name, mode)
         print(f"[screenshots] {name}", flush=True)
 
-    async def take_dialog(self, name: str, open_it: Callable[[], object], settle: float = 0.6) -> None:
-        """Opens a dialog, takes it over the window, and closes it."""
+    async def take_dialog(
+        self,
+        name: str,
+        open_it: Callable[[], object],
+        settle: float = 0.6,
+        prepare: Callable[[Any], object] | None = None,
+    ) -> None:
+        """Opens a dialog, takes it over the window, and closes it; once in each theme, as a user would see it.
+
+        prepare: called with the dialog before its picture is taken.
+        """
         if not self.wants(name):
             return
-        open_it()
-        await until(lambda: self._dialogs(), 20, f"the dialog of {name}")
-        await asyncio.sleep(settle)
-        await self.take(name)
-        await self.close_dialogs()
+        for mode in MODES:
+            self.desk.set_theme(mode)
+            await asyncio.sleep(0.2)
+            open_it()
+            await until(self._dialogs, 20, f"the dialog of {name}")
+            await asyncio.sleep(settle)
+            if prepare is not None:
+                prepare(self._dialogs()[-1])
+                await asyncio.sleep(0.1)
+            self._save(name, mode)
+            await self.close_dialogs()
+        print(f"[screenshots] {name}", flush=True)
 
     async def close_dialogs(self) -> None:
         for dialog in self._dialogs():
@@ -61,35 +76,36 @@ class Photographer:
         return [w for w in self.desk.qt.topLevelWidgets() if isinstance(w, QDialog) and w.isVisible()]
 
     def _look(self) -> QPixmap:
-        """The window and what stands above it, as they lie on the screen."""
+        """The window, and above it its dialogs, in the middle as a window manager puts them."""
         from PySide6.QtGui import QColor, QPainter, QPen
 
         from segbench.gui.theme import current_theme
 
-        window = self.desk.window
-        picture = window.grab()
+        picture = self.desk.window.grab()
         painter = QPainter(picture)
         for dialog in self._dialogs():
-            at = dialog.pos() - window.pos()
+            place = dialog.rect()
+            place.moveCenter(picture.rect().center())
             painter.fillRect(picture.rect(), QColor(0, 0, 0, 90))
-            painter.drawPixmap(at, dialog.grab())
+            painter.drawPixmap(place.topLeft(), dialog.grab())
             painter.setPen(QPen(current_theme().border, 1))
-            painter.drawRect(dialog.rect().translated(at).adjusted(-1, -1, 0, 0))
+            painter.drawRect(place.adjusted(-1, -1, 0, 0))
         painter.end()
         return picture
 
-    @staticmethod
-    def _save(picture: QPixmap, path: Path) -> None:
+    def _save(self, name: str, mode: str) -> None:
         """As a PNG with a palette where that cannot be seen: a third of the size."""
         import numpy as np
         from PIL import Image
         from PySide6.QtGui import QImage
 
-        image = picture.toImage().convertToFormat(QImage.Format.Format_RGB888)
+        image = self._look().toImage().convertToFormat(QImage.Format.Format_RGB888)
         size, stride = (image.width(), image.height()), image.bytesPerLine()
         whole = Image.frombytes("RGB", size, bytes(image.constBits()), "raw", "RGB", stride)
         # By coverage, so that the few pixels of a thumbnail keep their colours beside large flat surfaces
         small = whole.quantize(256, method=Image.Quantize.MAXCOVERAGE, kmeans=3)
         apart = np.abs(np.asarray(whole, np.int16) - np.asarray(small.convert("RGB"), np.int16)).max(2)
+        path = self.out / f"{name}-{mode}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         (small if np.percentile(apart, 99.9) <= VISIBLE else whole).save(path, optimize=True)
+        self.taken.append(path)
