@@ -83,6 +83,13 @@ def explain(error: BaseException) -> ErrorReport:
         if known:
             return ErrorReport(known[0].rstrip(".") + where + ".", known[1], details)
         return ErrorReport(f"{(error.strerror or text).rstrip('.')}{where}.", "", details)
+    if isinstance(error, UnicodeEncodeError) and "surrogates" in error.reason:
+        name = error.object.encode(errors="replace").decode()
+        return ErrorReport(
+            f"The name {name} holds bytes that are not UTF-8, so it cannot be written down.",
+            "Rename the file or folder.",
+            details,
+        )
     if isinstance(error, KeyboardInterrupt):
         return ErrorReport("Interrupted.", "", details)
     return ErrorReport(

@@ -29,6 +29,9 @@ class Settings(msgspec.Struct, frozen=True):
     tour_seen: bool = False
 
 
+_decoder = msgspec.json.Decoder(Settings)
+
+
 def find_settings_file() -> Path:
     """Where the preferences stand; SEGBENCH_HOME moves it (tests, portable installations)."""
     return find_home("config") / "settings.json"
@@ -59,7 +62,7 @@ def find_runs_folder(settings: Settings) -> Path:
 def load_settings() -> Settings:
     """The preferences; defaults where the file is missing, unreadable or of another shape (never an error)."""
     try:
-        return msgspec.json.decode(find_settings_file().read_bytes(), type=Settings)
+        return _decoder.decode(find_settings_file().read_bytes())
     except (OSError, msgspec.DecodeError):
         return Settings()
 
@@ -86,6 +89,8 @@ def change(settings: Settings, **changes: Any) -> Settings:
 
 
 def remember(settings: Settings, path: str) -> Settings:
-    """A copy with `path` first among the recent ones."""
+    """A copy with `path` first among the recent ones; a name that is no text (bytes that are not UTF-8) is not kept."""
+    if path.encode(errors="replace").decode() != path:
+        return settings
     others = tuple(p for p in settings.recent if p != path)
     return change(settings, recent=(path, *others)[:RECENT_LIMIT])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
+import io
 import logging
 import logging.handlers
 import sys
@@ -33,6 +34,10 @@ log = logging.getLogger(__name__)
 
 def run_command(arguments: list[str]) -> int:
     """Runs one command. Returns 0 fine, 1 an error (one sentence on stderr), 2 wrong usage, 130 stopped with Ctrl+C."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(
+            errors="backslashreplace"
+        )  # a name that a Windows code page has no letter for is no mistake
     try:
         parsed = build_parser(next((word for word in arguments if word in COMMANDS), "")).parse_args(arguments)
     except SystemExit as end:  # --help, --version and wrong usage

@@ -21,6 +21,7 @@ Masks = NDArray[np.bool_] | NDArray[np.uint8]
 MASK_SUFFIXES = ("", "_mask", "_masks", "_L", "_gt", "_label", "_labels", "_seg", "_annotation")
 IMAGE_SUFFIXES = ("_image", "_img", "_sat")
 _DIGITS = re.compile(r"\d+")
+_UNREADABLE = re.compile("[\ud800-\udfff]")  # how Python spells bytes of a file name that are not UTF-8
 
 
 class Source(Protocol):
@@ -98,7 +99,9 @@ def find_stem(name: str) -> str:
 
 
 def name_samples(files: Sequence[str]) -> list[str]:
-    """A name a file, usable as a file name: its stem, with folders before it if there are any; told apart where two are equal."""
+    """A name a file, usable as a file name and as text: its stem, with folders before it if there are any; told apart where two
+    are equal."""
+    files = [file if file.isascii() else _UNREADABLE.sub("_", file) for file in files]
     names = [find_stem(file).replace(os.sep, "_") for file in files]
     if len(set(names)) == len(names):
         return names

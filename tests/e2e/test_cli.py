@@ -268,3 +268,17 @@ def test_that_a_bug_is_one_sentence_and_its_traceback_is_logged(place, home, cap
     log = home / "log" / "segbench.log"
     assert str(log) in told
     assert "ZeroDivisionError" in log.read_text("utf-8")
+
+
+def test_that_a_terminal_without_the_letters_of_a_name_still_gets_its_answer(tmp_path: Path) -> None:
+    folder = tmp_path / "größe 大"
+    folder.mkdir()
+    Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(folder / "a.png")
+    for option in ([], ["--json"]):
+        told = subprocess.run(
+            [sys.executable, "-m", "segbench", "info", str(folder), *option],
+            capture_output=True, env={**os.environ, "PYTHONIOENCODING": "cp1252"},
+        )  # fmt: skip
+        assert told.returncode == 0
+        assert b"\\u5927" in told.stdout
+    assert json.loads(told.stdout.decode("cp1252"))["name"] == "größe 大"

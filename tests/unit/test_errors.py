@@ -71,5 +71,14 @@ def test_that_an_exception_that_cannot_speak_is_explained_all_the_same():
     assert "Mute" in explain(raised(Mute())).message
 
 
+def test_that_a_name_that_is_not_utf_8_is_the_user_s_to_mend():
+    with pytest.raises(UnicodeEncodeError) as caught:
+        "caf\udce9".encode()
+    report = explain(caught.value)
+    assert report.expected
+    assert "caf?" in report.message
+    assert "Rename" in report.hint
+
+
 def test_that_an_interruption_is_not_a_bug():
     assert explain(KeyboardInterrupt()).expected

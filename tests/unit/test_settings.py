@@ -63,6 +63,12 @@ def test_that_the_newest_path_comes_first_once_and_the_list_stays_short():
     assert len(told.recent) == len(set(told.recent)) == settings.RECENT_LIMIT
 
 
+def test_that_a_path_that_cannot_be_written_down_is_not_remembered():
+    told = settings.remember(Settings(recent=("a",)), "caf\udce9")
+    assert told.recent == ("a",)
+    assert settings.remember(told, "größe 大").recent == ("größe 大", "a")
+
+
 def test_that_one_variable_moves_every_folder(home):
     for kind in ("config", "cache", "data", "log"):
         assert settings.find_home(kind) == home / kind

@@ -323,6 +323,11 @@ def test_that_names_are_unique_even_where_stems_are_not():
     assert len(set(name_samples(["a.b.png", "a_b.png", "a.b.png"]))) == 3
 
 
+def test_that_names_that_are_not_utf_8_become_text():
+    assert name_samples(["caf\udce9.png", "größe 大.png"]) == ["caf_", "größe 大"]
+    assert len(set(name_samples(["a\udce9.png", "a\udcff.png"]))) == 2
+
+
 def test_that_many_files_are_opened_without_being_read(tmp_path, monkeypatch):
     for folder in ("images", "masks"):
         (tmp_path / folder).mkdir()
