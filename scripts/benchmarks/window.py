@@ -18,11 +18,11 @@ Result = TypeVar("Result")
 Driver = Callable[["Desk"], Coroutine[Any, Any, Result]]
 
 
-def drive(driver: Driver[Result], arguments: Sequence[str] = (), limit: float = 3600) -> Result:
+def drive(driver: Driver[Result], arguments: Sequence[str] = (), limit: float = 3600, strict: bool = True) -> Result:
     """Opens the window, runs `driver(desk)` in its event loop, closes the window, and gives what the driver returned.
 
     Raises whatever the driver raised, RuntimeError for an error that the window reported meanwhile (one that it reports
-    while it closes is only printed), TimeoutError after `limit` seconds.
+    while it closes, or any if not `strict`, is only printed), TimeoutError after `limit` seconds.
     """
     from segbench.gui import app, desk
 
@@ -50,9 +50,9 @@ def drive(driver: Driver[Result], arguments: Sequence[str] = (), limit: float = 
     if code or not tasks:
         raise RuntimeError(f"The window could not be opened (exit code {code}).")
     result = tasks[0].result()
-    for report in reports:
-        print(f"Reported while the window closed: {report.message}", file=sys.stderr)
-    if errors:
+    for report in reports if strict else (*errors, *reports):
+        print(f"The window reported: {report.message}", file=sys.stderr)
+    if errors and strict:
         raise RuntimeError(f"The window reported an error: {errors[0].message}\n{errors[0].details}")
     return result
 
