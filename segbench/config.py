@@ -309,3 +309,6 @@ def find_preset(name: str) -> Preset:
     if name not in presets:
         raise SegbenchError(f"There is no preset {name!r}.", f"Choose one of: {', '.join(presets)}.")
     return presets[name]
+
+
+msgspec.json.Decoder(TrainConfig)  # see the end of records.py

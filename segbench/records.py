@@ -223,3 +223,9 @@ class RunInfo(msgspec.Struct, frozen=True):
     total_steps: int
     best_iou: float | None = None
     last_loss: float | None = None
+
+
+# msgspec learns how to read a Struct at the first use, and two threads that do so at once crash the process: so it learns
+# here, while the module is imported. test_structs holds every Struct that is read to this.
+for _kind in (DatasetInfo, Scores, Reading, Baselines, CheckpointInfo, RunInfo):
+    msgspec.json.Decoder(_kind)

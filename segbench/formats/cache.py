@@ -42,6 +42,9 @@ class _Header(msgspec.Struct, frozen=True):
     facts: dict[str, Any]
 
 
+_decoder = msgspec.json.Decoder(_Header)
+
+
 class CacheEntry(msgspec.Struct, frozen=True):
     """Read-only arrays by name and the facts that were stored with them."""
 
@@ -66,7 +69,7 @@ def load_entry(key: str) -> CacheEntry | None:
     if not folder.is_dir():
         return None
     try:
-        header = msgspec.json.decode((folder / "header.json").read_bytes(), type=_Header)
+        header = _decoder.decode((folder / "header.json").read_bytes())
         if header.version != VERSION:
             raise ValueError("another version")
         arrays = {name: _load_array(folder / f"{name}.npy", facts) for name, facts in header.arrays.items()}

@@ -53,6 +53,9 @@ class _Version(msgspec.Struct):
     format: int = FORMAT
 
 
+_header_decoder, _version_decoder = msgspec.json.Decoder(Header), msgspec.json.Decoder(_Version)
+
+
 def save_checkpoint(path: Path, header: Header, tensors: dict[str, Tensor]) -> str:
     """Writes header and tensors (any device, names with their prefix) whole or not at all, and returns the sha256 of the tensors.
 
@@ -151,9 +154,9 @@ def _read_header(path: Path, metadata: dict[str, str]) -> Header:
             "Only checkpoints that segbench wrote say which network they belong to.",
         )
     try:
-        if msgspec.json.decode(metadata["segbench"], type=_Version).format > FORMAT:
+        if _version_decoder.decode(metadata["segbench"]).format > FORMAT:
             raise SegbenchError(f"{path} was written by a newer segbench.", "Update segbench.")
-        return msgspec.json.decode(metadata["segbench"], type=Header)
+        return _header_decoder.decode(metadata["segbench"])
     except (msgspec.DecodeError, ValueError) as error:
         raise SegbenchError(
             f"The header of {path} is not right: {error}.", "The file is damaged, or another program changed it."

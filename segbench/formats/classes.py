@@ -33,10 +33,13 @@ class Palette(msgspec.Struct, frozen=True):
     names: tuple[str, ...] = ()
 
 
+_decoder = msgspec.json.Decoder(Palette)
+
+
 @cache
 def load_palette(name: str) -> Palette:
     """A palette of resources/palettes: "default" (255 colours that tell apart), "camvid", "voc"."""
-    return msgspec.json.decode(find_resource("palettes", f"{name}.json").read_bytes(), type=Palette)
+    return _decoder.decode(find_resource("palettes", f"{name}.json").read_bytes())
 
 
 class Naming(msgspec.Struct, frozen=True):

@@ -38,6 +38,9 @@ class RunFile(msgspec.Struct, frozen=True):
     name: str = ""  # "": the folder's name
 
 
+_file_decoder = msgspec.json.Decoder(RunFile)
+
+
 class Run:
     """One run's folder. `append` keeps the log open between two calls; `close` (or garbage collection) lets it go."""
 
@@ -184,7 +187,7 @@ def open_run(path: Path) -> Run:
             f"{path} is not a run: it has no run.json.", "Choose a folder that `segbench train` or the window made."
         )
     try:
-        return Run(path, msgspec.json.decode((path / "run.json").read_bytes(), type=RunFile))
+        return Run(path, _file_decoder.decode((path / "run.json").read_bytes()))
     except (OSError, msgspec.DecodeError) as error:
         raise SegbenchError(
             f"The run {path} could not be read: {error}.", "Its run.json is damaged or from another version."
