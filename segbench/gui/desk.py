@@ -16,6 +16,7 @@ from segbench.events import (
     DatasetOpened,
     Event,
     ExportRequested,
+    JobCancelled,
     JobDone,
     JobFailed,
     JobStarted,
@@ -211,8 +212,9 @@ class Desk:
             match event:
                 case JobFailed(_, kind, report):
                     self.alarm.tell_report(report)
-                    if kind == "open dataset":
-                        self.window.show_welcome(self.session.dataset is None)
+                    self._take_end(kind)
+                case JobCancelled(_, kind):
+                    self._take_end(kind)
                 case JobStarted(_, kind, title):
                     log.log(logging.DEBUG if kind in QUIET else logging.INFO, "Began: %s (%s).", title, kind)
                 case JobDone(_, "generate", result) if result is not None:
@@ -239,6 +241,11 @@ class Desk:
             self.tour.handle(events)
         self.window.show_recent(self.session.settings.recent)
         self._show_activity()
+
+    def _take_end(self, kind: str) -> None:
+        """A dataset that could not be opened, or was not to be: back to what was there, unless another is being opened."""
+        if kind == "open dataset" and not any(job.kind == kind for job in self.jobs.jobs()):
+            self.window.show_welcome(self.session.dataset is None)
 
     def _take_library(self, name: str) -> None:
         if name == "pyqtgraph":

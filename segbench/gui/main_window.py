@@ -93,6 +93,7 @@ class MainWindow(QMainWindow):
         self.may_close = False
         self._recent: tuple[str, ...] = ()
         self._look = look
+        self.is_built = False
         self.status = Status()
         self.setStatusBar(self.status)
         self._build_center()
@@ -193,6 +194,7 @@ class MainWindow(QMainWindow):
         self.resizeDocks([self.log_dock], [LOG_HEIGHT], Qt.Orientation.Vertical)
         self._default_state = self.saveState(LAYOUT_VERSION)
         self.restore_layout(QByteArray(), self._look.layout)
+        self.is_built = True
 
     def _build_menus(self) -> None:
         from PySide6.QtGui import QAction, QKeySequence, QUndoStack
@@ -313,7 +315,10 @@ class MainWindow(QMainWindow):
         """What the Dataset page shows: the welcome, or its view (or a line of text until there is one)."""
         room = self.pages["dataset"]
         room.waiting.setText(f"Opening {opening}…" if opening else "Loading…")
+        before = room.currentWidget()
         room.setCurrentWidget(self.welcome if on else room.waiting if opening or room.view is None else room.view)
+        if self.page == "dataset" and room.currentWidget() is not before:
+            self._give_focus("dataset")
 
     def show_page(self, name: str) -> None:
         if name not in self.pages:
@@ -322,7 +327,14 @@ class MainWindow(QMainWindow):
         self.stack.setCurrentWidget(self.pages[name])
         self.rail.show_page(name)
         if changed:
+            self._give_focus(name)
             self.page_changed.emit(name)
+
+    def _give_focus(self, page: str) -> None:
+        """The keys of a page work where the focus is: it follows the page that is shown."""
+        shown, holder = self.pages[page].currentWidget(), self.focusWidget()
+        if shown is not None and self.is_built and (holder is None or not shown.isAncestorOf(holder)):
+            shown.setFocus()
 
     @property
     def page(self) -> str:

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QApplication, QMessageBox
 
 from segbench.errors import OutOfMemory, SegbenchError, explain
@@ -70,7 +70,7 @@ def test_that_the_first_paint_waits_for_no_library():
 
 WITH_A_SCRIPT = """
 import sys
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import Qt, QTimer
 from segbench.gui import app, desk
 begin = desk.Desk.begin
 def begin_and_leave(self, *given):
@@ -241,6 +241,32 @@ def test_that_a_folder_that_is_no_dataset_leads_back_to_the_welcome(desk, tmp_pa
     qtbot.waitUntil(lambda: desk.errors.isVisible())
     assert desk.window.pages["dataset"].currentWidget() is desk.window.welcome
     desk.errors.close()
+
+
+def test_that_the_keys_of_a_page_work_when_it_is_shown(desk, shapes, qtbot):
+    desk.open_paths([str(shapes)])
+    qtbot.waitUntil(lambda: desk.session.dataset is not None, timeout=20_000)
+    desk.window.activateWindow()
+    desk.window.show_page("training")
+    desk.window.show_page("dataset")
+    assert desk.views["dataset"].isAncestorOf(desk.window.focusWidget()) or desk.views["dataset"].hasFocus()
+    qtbot.keyClick(desk.window.focusWidget(), Qt.Key.Key_D)
+    assert desk.session.sample == 1
+    qtbot.waitUntil(lambda: not desk.jobs.jobs(), timeout=20_000)
+
+
+def test_that_an_opening_that_is_cancelled_leads_back_to_the_welcome(desk, qtbot):
+    def work():
+        while True:
+            time.sleep(0.005)
+            yield Progressed("reading", 1, 2)
+
+    desk.window.show_welcome(False, "large.gz")
+    job = desk.jobs.start("open dataset", work(), title="Opening large.gz", lane="io")
+    qtbot.waitUntil(lambda: desk.window.status.cancel.isVisible())
+    assert desk.window.pages["dataset"].currentWidget() is desk.window.pages["dataset"].waiting
+    job.cancel()
+    qtbot.waitUntil(lambda: desk.window.pages["dataset"].currentWidget() is desk.window.welcome)
 
 
 def test_that_runs_checkpoints_and_pictures_go_where_they_belong(desk, tmp_path, monkeypatch):

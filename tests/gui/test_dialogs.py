@@ -61,6 +61,11 @@ def test_that_an_error_shows_cause_and_hint_and_copies_its_details(errors):
     assert "/log/segbench.log" in copied
 
 
+def test_that_a_bug_shows_its_details_at_once(errors):
+    errors.show_error(_report("It broke.", expected=False))
+    assert errors.details.isVisible()
+
+
 def test_that_several_errors_are_leafed_through_and_equal_ones_counted(errors):
     for message in ("One.", "Two.", "One.", "One."):
         errors.show_error(_report(message))

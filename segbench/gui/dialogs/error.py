@@ -135,9 +135,7 @@ class ErrorDialog(QDialog):
         self._troubles.append(Trouble(report))
         self._show(self._place if self.isVisible() else 0)
         if not self.isVisible():
-            self.details.hide()
-            self.toggle.setText("Show &details")
-            self.adjustSize()
+            self._show_details(not report.expected)
             self.open()
 
     @property
@@ -169,7 +167,9 @@ class ErrorDialog(QDialog):
         return f"{report.message}\n{report.hint}\n\n{report.details.rstrip()}{place}".strip()
 
     def _toggle_details(self) -> None:
-        shown = self.details.isHidden()
+        self._show_details(self.details.isHidden())
+
+    def _show_details(self, shown: bool) -> None:
         self.details.setVisible(shown)
         self.toggle.setText("Hide &details" if shown else "Show &details")
         self.adjustSize()

@@ -121,6 +121,7 @@ class GenerateDialog(QDialog):
         self.folder.setMinimumWidth(260)
         place.addWidget(self.folder, 1)
         choose = QPushButton("C&hoose…")
+        choose.setAutoDefault(False)
         choose.clicked.connect(self._choose)
         place.addWidget(choose)
         label = QLabel("&Folder")
@@ -128,6 +129,7 @@ class GenerateDialog(QDialog):
         form.addRow(label, place)
         lecture = QPushButton("As in the &lecture: 10,000 and 1,000")
         lecture.setObjectName("generate_lecture")
+        lecture.setAutoDefault(False)
         lecture.clicked.connect(
             lambda: (self.count.setValue(10_000), self.tests.setValue(1_000), self.side.setValue(64))
         )

@@ -47,6 +47,7 @@ class Guide(QDialog):
         self.list = QListWidget()
         self.list.setAccessibleName("Pages of the guide")
         self.list.setMaximumWidth(220)
+        self.list.setSpacing(3)
         for page in find_pages():
             item = QListWidgetItem(read_title(page))
             item.setData(Qt.ItemDataRole.UserRole, str(page))

@@ -56,6 +56,7 @@ class PreferencesDialog(QDialog):
         self.folder.setAccessibleName("Folder of new runs")
         row.addWidget(self.folder, 1)
         choose = QPushButton("C&hoose…")
+        choose.setAutoDefault(False)
         choose.clicked.connect(self._choose)
         row.addWidget(choose)
         label = QLabel("&Runs folder")
