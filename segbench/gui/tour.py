@@ -175,14 +175,10 @@ class Tour:
 
     def _finish(self) -> None:
         self._place = len(self._steps)
-        where = (
-            f" They stand in {Path(self._manifest).parent}, with a manifest that tells how they were made."
-            if self._manifest
-            else ""
-        )
+        where = f"The masks stand in {Path(self._manifest).parent}, with a manifest that tells how they were made."
         self.coach.show_step(
             len(self._steps), len(self._steps), "That was it",
-            f"A dataset, a trained network, its predictions and masks as files.{where}",
+            where if self._manifest else "From a dataset through a trained network to its masks; Help holds the user guide.",
             "&Open the folder" if self._manifest else "", can_skip=False,
         )  # fmt: skip
         self._desk.session.change_settings(tour_seen=True)
