@@ -62,7 +62,7 @@ class LogView(QWidget):
         label.setBuddy(self.level)
         self.copy = QPushButton("&Copy")
         self.copy.setToolTip("Copy the lines that are shown")
-        self.copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self.text.toPlainText()))
+        self.copy.clicked.connect(self._copy)
         self.clear = QPushButton("C&lear")
         self.clear.setToolTip("Empty this view; the log file keeps everything")
         self.clear.clicked.connect(self.forget)
@@ -90,6 +90,9 @@ class LogView(QWidget):
             self._records.extend(relay.kept)
             relay.signals.noted.connect(self.add)
             self._fill()
+
+    def _copy(self) -> None:
+        QGuiApplication.clipboard().setText(self.text.toPlainText())
 
     def say_where(self, path: str) -> None:
         """Shows where the log file stands."""

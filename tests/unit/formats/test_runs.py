@@ -125,7 +125,7 @@ def test_that_looking_whether_a_run_is_trained_writes_nothing(tmp_path: Path, mo
 
     def watch(path: Path, mode: str) -> IO[bytes]:
         modes.append(mode)
-        return open(path, mode)  # noqa: SIM115
+        return open(path, mode)
 
     monkeypatch.setattr(runs, "open", watch, raising=False)
     assert not run.is_training()
