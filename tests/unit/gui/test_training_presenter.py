@@ -367,6 +367,14 @@ def make_run(folder: Path, dataset: Dataset | None = None) -> Path:
     return run.path
 
 
+def test_that_a_run_brings_its_class_colours_when_no_dataset_is_open(tmp_path: Path) -> None:
+    stage = Stage(None)
+    stage.session.publish([RunOpened(str(make_run(tmp_path)))])
+    stage.pull("open run")
+    classes = make_dataset().info.classes
+    assert stage.view.last("set_class_colors") == (dict(zip(classes.names, classes.colors, strict=True)),)
+
+
 def test_that_a_finished_run_replays_from_its_log(stage: Stage, tmp_path: Path) -> None:
     run = make_run(tmp_path)
     stage.session.publish([RunOpened(str(run))])

@@ -409,6 +409,8 @@ class TrainingPresenter:
             return
         if isinstance(event, JobDone):
             record.file, record.name, record.checkpoints = event.result
+            if self._session.dataset is None and (classes := record.file.dataset.classes) is not None:
+                self._show_colors(classes)
             if record.phase == "opening":
                 record.phase = "stopped" if record.step else "interrupted"
             if path == self._shown:
@@ -449,11 +451,14 @@ class TrainingPresenter:
         dataset = self._session.dataset
         self._show_state()
         if dataset is not None and dataset.info.classes is not None:
-            self._view.set_class_colors(dict(zip(dataset.info.classes.names, dataset.info.classes.colors, strict=True)))
+            self._show_colors(dataset.info.classes)
             if (preset := self._choose_preset()) != self._preset:  # else the user's changes stay
                 self._preset = preset
                 self._view.choose_preset(preset)
         self._pins.adopt_dataset()
+
+    def _show_colors(self, classes: ClassTable) -> None:
+        self._view.set_class_colors(dict(zip(classes.names, classes.colors, strict=True)))
 
     def _refuse_dataset(self) -> str:
         dataset = self._session.dataset
