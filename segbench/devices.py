@@ -41,7 +41,7 @@ def describe_device(device: torch.device) -> str:
 
 
 def read_memory(device: torch.device) -> MemoryRead:
-    """Memory that torch holds on a GPU, or that the process holds, in bytes."""
+    """Memory that torch holds on a GPU, or that the process holds (its peak where only that is told), in bytes."""
     if device.type == "cuda":
         return MemoryRead(
             torch.cuda.memory_reserved(device), torch.cuda.get_device_properties(device).total_memory, "cuda"
@@ -50,14 +50,16 @@ def read_memory(device: torch.device) -> MemoryRead:
 
 
 def read_peak_memory(device: torch.device) -> int:
-    """The most memory ever held, in bytes: torch's on a GPU, else the process's present one."""
-    return torch.cuda.max_memory_reserved(device) if device.type == "cuda" else _read_resident()
+    """The most memory ever held, in bytes: torch's on a GPU, else the process's (0 on Windows, which does not tell)."""
+    return torch.cuda.max_memory_reserved(device) if device.type == "cuda" else _read_peak()
 
 
 def _read_resident() -> int:
     statm = Path("/proc/self/statm")
-    if statm.exists():
-        return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if statm.exists() else _read_peak()
+
+
+def _read_peak() -> int:
     if sys.platform == "win32":
         return 0
     import resource

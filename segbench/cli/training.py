@@ -107,7 +107,8 @@ def _resume(arguments: argparse.Namespace, chosen: list[str]) -> tuple[Run, Data
             "Give the dataset it was begun with.",
         )
     if config != run.config:
-        run.change(config=config)
+        with run.lock():  # not while another segbench trains it
+            run.change(config=config)
     return run, dataset
 
 

@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from segbench.cli.main import run_command
+from segbench.formats.runs import open_run
 
 TINY = ["--set", "network.depth=4", "--set", "data.batch_size=4", "--set", "threads=1"]
 
@@ -268,6 +269,14 @@ def test_that_a_bug_is_one_sentence_and_its_traceback_is_logged(place, home, cap
     log = home / "log" / "segbench.log"
     assert str(log) in told
     assert "ZeroDivisionError" in log.read_text("utf-8")
+
+
+def test_that_a_run_in_training_elsewhere_is_not_changed(place: Workplace, capsys: pytest.CaptureFixture[str]) -> None:
+    before = (place.run / "run.json").read_bytes()
+    with open_run(place.run).lock():
+        told = _sentence(capsys, "train", "--resume", place.run, "--set", "epochs=9")
+    assert "another segbench" in told
+    assert (place.run / "run.json").read_bytes() == before
 
 
 def test_that_a_terminal_without_the_letters_of_a_name_still_gets_its_answer(tmp_path: Path) -> None:
