@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QApplication
+from PySide6.QtGui import QGuiApplication, QKeyEvent, QPalette
+from PySide6.QtWidgets import QApplication, QDialog
 
 from segbench.data.dataset import Dataset
 from segbench.data.shapes import write_shapes
 from segbench.events import JobDone, JobFailed, PageRequested
+from segbench.gui import theme
 from segbench.gui.panels.dataset.filters import Filter
 from segbench.gui.panels.dataset.presenter import DatasetPresenter
 from segbench.gui.panels.dataset.view import DatasetView
@@ -307,6 +308,43 @@ def test_that_it_fits_a_small_window_in_both_themes(shapes: Panel, any_theme: ob
     assert shapes.view.minimumSizeHint().width() <= 960 - 72
     assert shapes.view.minimumSizeHint().height() <= 560
     assert not shapes.view.grab().isNull()
+
+
+def test_that_the_toolbar_goes_along_when_the_theme_changes(shapes: Panel, qapp: QApplication, wait_for: Wait) -> None:
+    bar = shapes.view.toolbar
+    parts = [bar.number, *(bar.widgetForAction(action) for action in bar.actions() if action.text())]
+    try:
+        for mode in ("dark", "light"):
+            theme.apply(qapp, mode)  # type: ignore[arg-type]
+            raised = theme.current_theme().raised
+            wait_for(lambda raised=raised: all(p.palette().color(QPalette.ColorRole.Button) == raised for p in parts))
+    finally:
+        theme.apply(qapp, "light")
+
+
+def test_that_shift_shows_bare_pictures_but_a_shortcut_with_shift_does_not(shapes: Panel, qtbot: object) -> None:
+    view, canvas = shapes.view, shapes.view.figure.mask_canvas
+    shift, control = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.ControlModifier
+    press = QKeyEvent.Type.KeyPress
+    QApplication.sendEvent(view, QKeyEvent(press, Qt.Key.Key_Shift, shift | control))
+    assert not canvas._raw
+    QApplication.sendEvent(view, QKeyEvent(press, Qt.Key.Key_Shift, shift))
+    assert canvas._raw
+    dialog = QDialog(view)
+    with qtbot.waitActive(dialog):  # type: ignore[attr-defined]
+        dialog.open()
+    assert not canvas._raw  # the dialog hears of the release, nobody else
+    dialog.close()
+
+
+def test_that_clearing_the_filter_takes_the_searchs_cross_away(shapes: Panel, qtbot: object, wait_for: Wait) -> None:
+    search = shapes.view.filter_bar.search
+    search.setText("0001")
+    wait_for(lambda: shapes.view.filter_bar.reset.isEnabled())
+    heard: list[str] = []
+    search.textChanged.connect(heard.append)  # as its own cross does
+    shapes.view.filter_bar.reset.click()
+    assert heard == [""]
 
 
 def test_that_every_part_has_a_name_for_screen_readers(shapes: Panel) -> None:

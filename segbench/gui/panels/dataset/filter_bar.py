@@ -162,9 +162,10 @@ class FilterBar(QWidget):
 
     def set_filter(self, wanted: Filter) -> None:
         """Shows a filter without telling of it."""
-        blocked = [QSignalBlocker(w) for w in (self.search, self.split, self.sort, self.fewest, self.most, self.pinned)]
+        blocked = [QSignalBlocker(w) for w in (self.split, self.sort, self.fewest, self.most, self.pinned)]
         if self.search.text().strip() != wanted.text:
-            self.search.setText(wanted.text)
+            self.search.setText(wanted.text)  # not blocked: its own clear button goes by the signal
+            self._rest.stop()
         self.split.setCurrentIndex(max(0, self.split.findData(wanted.split)))
         self.sort.setCurrentIndex(self.sort.findData(wanted.sort))
         self.fewest.setValue(wanted.fewest)

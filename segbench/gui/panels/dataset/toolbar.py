@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QSpinBox, QToolBar, QWidget
 
 from segbench.gui.panels.dataset.presenter import Place
@@ -21,7 +21,9 @@ class Toolbar(QToolBar):
         self.setObjectName("viewer_toolbar")
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
         self.setMovable(False)
-        self.setStyleSheet("QToolBar { border: none; background: transparent; spacing: 3px; padding: 0px; }")
+        # No style sheet: the parts of a bar that has one keep the colours of the theme in which it was set
+        self.layout().setContentsMargins(0, 0, 0, 0)
+        self.layout().setSpacing(3)
         self.number = QSpinBox()
         self.number.setObjectName("sample_number")
         self.number.setAccessibleName("Index of the sample")
@@ -70,6 +72,9 @@ class Toolbar(QToolBar):
         if place.row < 0:
             tip += " The filter leaves this sample out; Next goes on in the list."
         self.place.setToolTip(tip)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """No background and no border of its own."""
 
     def ask_number(self) -> None:
         """Puts the cursor into the number."""

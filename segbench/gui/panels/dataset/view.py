@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, Qt
+from PySide6.QtCore import QByteArray, QEvent, Qt
 from PySide6.QtGui import QAction, QGuiApplication, QKeyEvent, QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import (
     QApplication,
@@ -258,8 +258,10 @@ class DatasetView(QWidget):
         self.gallery.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Shift shows the bare images wherever the focus is, except while typing."""
-        if event.key() == Qt.Key.Key_Shift and not isinstance(QApplication.focusWidget(), (QLineEdit, QSpinBox)):
+        """Shift alone shows the bare images wherever the focus is, except while typing."""
+        alone = event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier)
+        typing = isinstance(QApplication.focusWidget(), (QLineEdit, QSpinBox))
+        if event.key() == Qt.Key.Key_Shift and alone and not typing:
             self.figure.set_raw(True)
         super().keyPressEvent(event)
 
@@ -267,6 +269,12 @@ class DatasetView(QWidget):
         if event.key() == Qt.Key.Key_Shift:
             self.figure.set_raw(False)
         super().keyReleaseEvent(event)
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Whatever takes the window's place, as a dialog that a shortcut with Shift opens, hears of the key's release."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.ActivationChange and not self.isActiveWindow():
+            self.figure.set_raw(False)
 
     # What the window asks -----------------------------------------------------------------------------------------------
 
