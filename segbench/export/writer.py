@@ -88,7 +88,11 @@ def export(
     def read_masks_of(wanted: Sequence[int]) -> Iterator[MaskedSample]:
         return _read(predictor, dataset, wanted, classes, options, exporter, batch_size)
 
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        hint = "Choose another folder, or make room for it there."
+        raise SegbenchError(f"The folder {out} cannot be made: {error.strerror or error}.", hint) from error
     write_class_maps(out, name, classes)
     work = (
         _write_each(exporter, read_masks_of, dataset, indices, names, out, options, classes, account, kept)

@@ -107,6 +107,12 @@ def test_that_files_that_stand_already_are_not_touched_unless_allowed(shapes, pr
     assert (tmp_path / "00001.png").read_bytes() != b"mine"
 
 
+def test_that_a_folder_that_cannot_be_made_is_named(shapes, predictor, tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(SegbenchError, match="cannot be made"):
+        _run("palette", predictor, shapes, [0], tmp_path / "file" / "masks")
+
+
 def test_that_skipping_writes_what_is_missing_and_predicts_no_more(shapes, predictor, tmp_path):
     _run("planes", predictor, shapes, [0, 1], tmp_path)
     (tmp_path / "00001_star.png").unlink()

@@ -78,6 +78,26 @@ def test_that_a_whole_split_is_written_and_told(bench: Bench) -> None:
     assert not bench.presenter.running
 
 
+def test_that_what_is_asked_for_before_its_preview_is_written_as_it_was_chosen(bench: Bench) -> None:
+    bench.open()
+    bench.presenter.change(format="palette")
+    bench.presenter.start()  # nobody has seen the preview of this format yet
+    assert not bench.presenter.running
+    bench.jobs.run()
+    bench.jobs.run()
+    assert [path.name for path in bench.out.glob("*.png")] == ["image 4.png"]
+
+
+def test_that_a_change_takes_a_hurried_wish_back(bench: Bench) -> None:
+    bench.open()
+    bench.presenter.change(format="palette")
+    bench.presenter.start()
+    bench.presenter.change(scope="all")
+    bench.jobs.run()
+    assert not bench.presenter.running
+    assert not bench.out.exists()
+
+
 def test_that_hidden_pixels_are_counted_before_anything_is_written(bench: Bench) -> None:
     samples = build_samples()
     samples[4].masks[1].flat[:3] = True  # type: ignore[index]

@@ -224,6 +224,9 @@ class ExportDialog(QDialog):
             self.masks.addItem("The dataset’s own masks", "truth")
         self._thresholds = _describe_reading(reading, classes)
         self.preview_title.setText(f"Preview of {names['sample']}")
+        self._show_pictures(())  # those of the sample before
+        self.example.setText("–")
+        self.start.setText("Export")
 
     def show_draft(self, draft: Draft) -> None:
         self.open_folder.hide()  # what it told is of the choices before

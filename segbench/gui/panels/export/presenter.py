@@ -46,6 +46,7 @@ class ExportPresenter:
         self._format = ""
         self._written = [0, 0, 0]  # samples, files, hidden pixels
         self._chosen_out = False  # the user has named a folder
+        self._hurried = False  # the user has asked for the files before the preview of the draft was there
         self.draft = Draft()
         self.preview: Preview | None = None
 
@@ -111,9 +112,10 @@ class ExportPresenter:
             self._ask_preview()
 
     def start(self) -> None:
-        """Writes the files of the draft."""
+        """Writes the files of the draft: at once, or as soon as its preview tells that it can be written."""
         request, preview = self._request, self.preview
-        if request is None or preview is None or preview.problem is not None or self.running:
+        self._hurried = self._previewing is not None and not self.running
+        if self._hurried or request is None or preview is None or preview.problem is not None or self.running:
             return
         indices = self._indices()
         self._written = [0, 0, 0]
@@ -145,6 +147,8 @@ class ExportPresenter:
                 case JobDone(job=job, result=result) if self._is(self._previewing, job):
                     self._previewing, self.preview = None, result
                     self.view.show_preview(result, self._count())
+                    if self._hurried:
+                        self.start()
                 case JobDone(job=job, result=result) if self._is(self._exporting, job):
                     self._end(complete=True)
                 case JobCancelled(job=job) if self._is(self._exporting, job):
@@ -153,7 +157,7 @@ class ExportPresenter:
                     self._exporting = None
                     self.view.show_idle()
                 case JobCancelled(job=job) | JobFailed(job=job) if self._is(self._previewing, job):
-                    self._previewing = None
+                    self._previewing, self._hurried = None, False
         if progress is not None and self.running:
             self.view.show_running(progress.done, progress.total)
 
@@ -171,7 +175,7 @@ class ExportPresenter:
     # Work -------------------------------------------------------------------------------------------------------------------
 
     def _ask_preview(self) -> None:
-        request = self._request
+        request, self._hurried = self._request, False
         if request is None:
             return
         try:
