@@ -136,6 +136,7 @@ class ImageList(QWidget):
         self.button.setEnabled(possible or self._running)
         self.button.setToolTip(f"Predict every image of {split} and list the images by their IoU" if possible else why)
         if self.table.isHidden() and not self._running:
+            mark(self.summary, "muted")
             self.summary.setText("Lists the images by IoU, worst first." if possible else why)
 
     def show_progress(self, done: int, total: int) -> None:

@@ -8,7 +8,7 @@ from segbench.records import CheckpointInfo, ClassTable
 
 def describe_choice(choice: Choice) -> str:
     if choice.kind == "training":
-        return f"The run in training: {choice.name}"
+        return f"The newest weights of {choice.name}"
     if choice.kind == "file":
         return choice.name
     iou = f" (IoU {choice.best_iou:.3f})" if choice.which == "best" and choice.best_iou is not None else ""

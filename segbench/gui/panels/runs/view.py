@@ -121,6 +121,7 @@ class RunsView(QWidget):
         self.table.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.table.setShowGrid(False)
         self.table.setWordWrap(False)
+        self.table.setTextElideMode(Qt.TextElideMode.ElideLeft)  # names begin with the same date, and end differently
         self.table.setTabKeyNavigation(False)
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 10)
@@ -162,7 +163,7 @@ class RunsView(QWidget):
             self, "runs_delete", "&Delete runs…", self._ask_delete, tip="Delete their folders (Del)"
         )
         self._untick = build_action(
-            self, "runs_untick", "Compare &no runs", self.model.clear_ticks, tip="Draw the shown run's curves alone"
+            self, "runs_untick", "&Stop comparing", self.model.clear_ticks, tip="Draw the shown run's curves alone"
         )
         self._update_actions()
 
