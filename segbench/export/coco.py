@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench import __version__
-from segbench.errors import SegbenchError
 from segbench.export.masks import Exporter, MaskedSample, find_boxes
 from segbench.export.options import ExportOptions
 from segbench.export.pictures import paint_outlines
@@ -51,26 +50,6 @@ def pack_runs(runs: list[int]) -> str:
             if not more:
                 break
     return text.decode("ascii")
-
-
-def unpack_runs(text: str) -> list[int]:
-    """The runs of a compressed string. Raises SegbenchError if it is cut short or holds other characters."""
-    runs: list[int] = []
-    value = shift = 0
-    for character in text.encode("ascii", "replace"):
-        bits = character - 48
-        if not 0 <= bits < 64:
-            raise SegbenchError(f"The run lengths {text[:20]!r} are not COCO's.", "The annotation file is damaged.")
-        value |= (bits & 0x1F) << shift
-        shift += 5
-        if not bits & 0x20:
-            if bits & 0x10:
-                value -= 1 << shift
-            runs.append(value + runs[-2] if len(runs) > 2 else value)
-            value = shift = 0
-    if shift:
-        raise SegbenchError(f"The run lengths {text[:20]!r} are cut short.", "The annotation file is damaged.")
-    return runs
 
 
 def _find_objects(masked: MaskedSample, options: ExportOptions) -> Iterator[tuple[int, Box, NDArray[np.bool_]]]:

@@ -42,11 +42,6 @@ def encode_indices(indices: NDArray[np.uint8], palette: NDArray[np.uint8]) -> by
     return _encode(image)
 
 
-def encode_color(picture: NDArray[np.uint8]) -> bytes:
-    """uint8 (H, W, 3) as an RGB PNG."""
-    return _encode(Image.fromarray(np.ascontiguousarray(picture)))
-
-
 def show_indices(indices: NDArray[np.uint8], palette: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """uint8 (H, W, 3): what an index PNG looks like."""
     picture: NDArray[np.uint8] = palette[indices]

@@ -13,7 +13,6 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from segbench.data.dataset import open_images
 from segbench.devices import choose_device, describe_device
 from segbench.errors import OutOfMemory, SegbenchError, is_out_of_memory
 from segbench.events import SamplePredicted
@@ -198,21 +197,6 @@ def load_predictor(path: Path, device: str = "auto", batch_statistics: bool = Fa
     chosen = choose_device(device)
     info, network, scaling = load_checkpoint(Path(path))
     return Predictor(info, network, scaling, chosen, batch_statistics)
-
-
-def predict(
-    predictor: Predictor, dataset: Samples, indices: Sequence[int], batch_size: int = 8
-) -> Generator[SamplePredicted, None, None]:
-    """Predicts the samples `indices` of a dataset, in that order, `batch_size` at a time."""
-    yield from predictor.predict_samples(dataset, indices, batch_size)
-
-
-def predict_files(
-    predictor: Predictor, paths: Sequence[Path], batch_size: int = 8
-) -> Generator[SamplePredicted, None, None]:
-    """Predicts picture files in the order given; sample k is paths[k]. Raises SegbenchError naming a file that is no picture or cannot be read."""
-    files = open_images(paths)
-    yield from predictor.predict_samples(files, range(len(files)), batch_size)
 
 
 def _group_by_size(images: Sequence[NDArray[np.uint8]]) -> Iterator[list[NDArray[np.uint8]]]:

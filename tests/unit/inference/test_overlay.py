@@ -6,15 +6,9 @@ import numpy as np
 import pytest
 
 from segbench.errors import SegbenchError
-from segbench.inference.colors import CONFUSED, FALSE_NEGATIVE, FALSE_POSITIVE, TRUE_POSITIVE, map_scores, score_table
+from segbench.inference.colors import map_scores, score_table
 from segbench.inference.figure import lecture_figure
-from segbench.inference.overlay import (
-    compose_overlay,
-    confusion_paint,
-    draw_boxes,
-    find_contours,
-    multi_valued_mask,
-)
+from segbench.inference.overlay import compose_overlay, draw_boxes
 from segbench.records import ClassInfo, ClassTable, Prediction, Reading, Sample
 
 COLORS = [(255, 0, 0), (0, 0, 255)]
@@ -32,43 +26,6 @@ def test_that_the_order_decides_which_class_lies_on_top():
     assert compose_overlay(image, both, COLORS, 1.0)[0, 0].tolist() == [0, 0, 255]
     assert compose_overlay(image, both, COLORS, 1.0, order=[1, 0])[0, 0].tolist() == [255, 0, 0]
     assert compose_overlay(image, both, COLORS, 1.0, order=[])[0, 0].tolist() == [0, 0, 0]
-
-
-def test_that_a_contour_is_the_rim_inside_the_object_and_open_at_the_border():
-    plane = np.zeros((1, 5, 5), bool)
-    plane[0, 1:5, 1:4] = True
-    expected = ["00000", "01110", "01010", "01010", "01010"]
-    assert ["".join("01"[int(v)] for v in row) for row in find_contours(plane)[0]] == expected
-
-
-def test_that_right_and_wrong_have_their_colours_and_unknown_pixels_stay_clear():
-    predicted = np.array([[True, True, False, False, True]])
-    truth = np.array([[True, False, True, False, True]])
-    known = np.array([[True, True, True, True, False]])
-    paint = confusion_paint(predicted, truth, known, opacity=1.0)[0]
-    assert paint.tolist() == [
-        [*TRUE_POSITIVE, 255],
-        [*FALSE_POSITIVE, 255],
-        [*FALSE_NEGATIVE, 255],
-        [0, 0, 0, 0],
-        [0, 0, 0, 0],
-    ]
-
-
-def test_that_paint_is_premultiplied():
-    paint = confusion_paint(np.ones((1, 1), bool), np.ones((1, 1), bool), opacity=0.4)
-    assert (paint[..., :3] <= paint[..., 3:]).all()
-    assert paint[0, 0, 3] == 102
-
-
-def test_that_one_class_in_another_ones_place_is_told_apart():
-    predicted, truth = np.array([[[True]], [[False]]]), np.array([[[False]], [[True]]])
-    assert confusion_paint(predicted, truth, opacity=1.0)[0, 0].tolist() == [*CONFUSED, 255]
-
-
-def test_that_the_largest_value_wins_in_a_multi_valued_mask():
-    planes = np.array([[[1, 1, 0]], [[1, 0, 0]]], bool)
-    assert multi_valued_mask(planes, [50, 250]).tolist() == [[250, 50, 0]]
 
 
 def test_that_boxes_have_both_ends_inside_and_are_cut_at_the_border():

@@ -10,9 +10,10 @@ import pytest
 import torch
 from torch import nn
 
+from segbench.data.dataset import open_images
 from segbench.errors import OutOfMemory, SegbenchError
 from segbench.formats.checkpoints import Scaling
-from segbench.inference.predictor import Predictor, _tile_starts, predict, predict_files
+from segbench.inference.predictor import Predictor, _tile_starts
 from segbench.networks.munet import MUnet
 from segbench.records import CheckpointInfo, ClassInfo, ClassTable, Sample
 
@@ -172,7 +173,7 @@ class _Dataset:
 
 def test_that_samples_come_in_the_order_asked_for_with_their_names():
     network = Local()
-    events = list(predict(_predictor(network), _Dataset(), [5, 2, 9], batch_size=2))
+    events = list(_predictor(network).predict_samples(_Dataset(), [5, 2, 9], batch_size=2))
     assert [event.prediction.index for event in events] == [5, 2, 9]
     assert [event.prediction.name for event in events] == ["sample 5", "sample 2", "sample 9"]
     assert [(event.done, event.total) for event in events] == [(1, 3), (2, 3), (3, 3)]
@@ -187,11 +188,6 @@ def test_that_files_are_predicted_at_their_own_size(tmp_path: Path):
     paths = [tmp_path / "ä b.png", tmp_path / "c.png"]
     Image.fromarray(_image(10, 20)).save(paths[0])
     Image.fromarray(_image(33, 5)[:, :, 0]).save(paths[1])
-    events = list(predict_files(_predictor(Local()), paths))
+    events = list(_predictor(Local()).predict_samples(open_images(paths), range(2)))
     assert [event.prediction.scores.shape for event in events] == [(2, 10, 20), (2, 33, 5)]
     assert [event.prediction.name for event in events] == ["ä b", "c"]
-
-
-def test_that_a_missing_file_is_named(tmp_path: Path):
-    with pytest.raises(SegbenchError, match=r"nothing\.png"):
-        list(predict_files(_predictor(Local()), [tmp_path / "nothing.png"]))
