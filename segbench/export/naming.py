@@ -31,7 +31,11 @@ class Named:
 def check_pattern(pattern: str, fields: Sequence[str] = FIELDS) -> None:
     """Raises SegbenchError for an unknown field, a broken brace, an absolute path or one that leaves the folder."""
     try:
-        used = [field for _, field, _, _ in string.Formatter().parse(pattern) if field is not None]
+        parsed = [(field, spec or "") for _, field, spec, _ in string.Formatter().parse(pattern) if field is not None]
+        used = [field for field, _ in parsed]
+        for _, spec in parsed:
+            if "{" in spec or any(int(width) > _LONGEST for width in re.findall(r"\d+", spec)):
+                raise ValueError(f"{spec} asks for a longer name than a file may have")
         pattern.format(**dict.fromkeys(FIELDS, "x") | {"index": 0})
         broken = ""
     except (ValueError, KeyError, IndexError, AttributeError, TypeError) as error:

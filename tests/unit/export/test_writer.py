@@ -59,7 +59,20 @@ def test_that_a_pattern_may_make_folders_and_pad_the_index(shapes, predictor, tm
 
 
 @pytest.mark.parametrize(
-    "pattern", ["{name}", "{stem", "/etc/{stem}", "../{stem}", "{stem.__class__}", " ", "C:{stem}", "{}", "{index:q}"]
+    "pattern",
+    [
+        "{name}",
+        "{stem",
+        "/etc/{stem}",
+        "../{stem}",
+        "{stem.__class__}",
+        " ",
+        "C:{stem}",
+        "{}",
+        "{index:q}",
+        "{index:9999999999}",
+        "{stem:{index}}",
+    ],
 )
 def test_that_a_pattern_that_is_not_right_is_refused(pattern):
     with pytest.raises(SegbenchError, match="name pattern"):
