@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 import numpy as np
 import torch  # noqa: F401  here, so that no window is closed while a thread imports it
 from PySide6 import QtWidgets
-from PySide6.QtCore import QPoint, Qt, QTimer
-from PySide6.QtGui import QAction, QImage, QKeySequence
+from PySide6.QtCore import QEvent, QPoint, Qt, QTimer
+from PySide6.QtGui import QAction, QGuiApplication, QImage, QKeyEvent, QKeySequence
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -39,8 +39,9 @@ from segbench.gui import app, main_window, theme
 from segbench.gui.dialogs.error import ErrorDialog
 
 W = TypeVar("W", bound=QWidget)
-NO_BUTTON = Qt.KeyboardModifier.NoModifier
+NO_MODIFIER = Qt.KeyboardModifier.NoModifier
 SIZE = (1366, 768)  # what everything has to fit in; the offscreen screen is smaller, and does not mind
+FRAME = 4  # pixels
 SECONDS = 30.0  # generous: the machine may be busy with other work
 
 
@@ -59,7 +60,7 @@ class User:
     # Looking ------------------------------------------------------------------------------------------------------------
 
     def find(self, name: str, kind: type[W] = QWidget) -> W:
-        """The visible widget of that name: in the dialog in front, if there is one."""
+        """The visible widget of that name; the dialog in front goes before the rest."""
         found = self._find_all(name, kind)
         if len(found) != 1:
             raise Stuck(f"{len(found)} visible widgets are called {name!r}")
@@ -70,10 +71,11 @@ class User:
         return bool(self._find_all(name, QWidget))
 
     def _find_all(self, name: str, kind: type[W]) -> list[W]:
-        front = QApplication.activeModalWidget()
-        tops = [front] if front is not None else [w for w in QApplication.topLevelWidgets() if w.isVisible()]
+        tops = [w for w in QApplication.topLevelWidgets() if w.isVisible()]
         family = [w for top in tops for w in (top, *top.findChildren(kind, name))]
-        return [w for w in family if isinstance(w, kind) and w.objectName() == name and w.isVisible()]
+        found = [w for w in family if isinstance(w, kind) and w.objectName() == name and w.isVisible()]
+        front = QApplication.activeModalWidget()
+        return [w for w in found if front is not None and (w is front or front.isAncestorOf(w))] or found
 
     def text(self, name: str) -> str:
         """What a label, button, field or box says."""
@@ -105,10 +107,11 @@ class User:
         return max((drawn.count_points(key) for key in drawn.lines), default=0)
 
     def look(self, name: str) -> np.ndarray:
-        """The widget as it is painted: uint8 (H, W, 3)."""
+        """The widget as it is painted, without the frame that tells of the focus: uint8 (H, W, 3)."""
         picture = self.find(name).grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
         rows = np.frombuffer(picture.constBits(), np.uint8).reshape(picture.height(), picture.bytesPerLine())
-        return rows[:, : 3 * picture.width()].reshape(picture.height(), picture.width(), 3).copy()
+        painted = rows[:, : 3 * picture.width()].reshape(picture.height(), picture.width(), 3)
+        return painted[FRAME:-FRAME, FRAME:-FRAME].copy()
 
     def wait_for(self, condition: Callable[[], object], what: str, seconds: float = SECONDS) -> None:
         """Lets the program go on until the condition holds. An error dialog that nobody expects ends the wait at once."""
@@ -137,9 +140,22 @@ class User:
         self._check_front(widget)
         do = QTest.mouseDClick if double else QTest.mouseClick
         place = widget.rect().center() if at is None else at
-        if at is None and isinstance(widget, QCheckBox | QRadioButton):  # they answer on their mark and their text alone
+        if at is None and isinstance(
+            widget, QCheckBox | QRadioButton
+        ):  # they answer on their mark and their text alone
             place.setX(min(place.x(), 10))
-        do(widget, Qt.MouseButton.LeftButton, NO_BUTTON, place)
+        do(widget, Qt.MouseButton.LeftButton, NO_MODIFIER, place)
+
+    def drag(self, widget: QWidget, right: int) -> None:
+        """Presses in the middle of a widget, moves so many pixels to the right and lets go."""
+        self._check_front(widget)
+        start = widget.rect().center()
+        origin = widget.mapToGlobal(start)
+        QTest.mousePress(widget, Qt.MouseButton.LeftButton, NO_MODIFIER, start)
+        for step in (right // 2, right):
+            QTest.mouseMove(widget, widget.mapFromGlobal(origin + QPoint(step, 0)))  # the widget moves under the mouse
+            self.rest(0.05)
+        QTest.mouseRelease(widget, Qt.MouseButton.LeftButton, NO_MODIFIER, start)
 
     def click_rail(self, label: str) -> None:
         """One of the pages, or of the toggles, at the left edge."""
@@ -164,7 +180,7 @@ class User:
         self._come_to_front()
         field.setFocus(Qt.FocusReason.OtherFocusReason)
         QTest.keyClick(field, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
-        QTest.keyClicks(field, text)
+        self._write(field, text)
         QTest.keyClick(field, Qt.Key.Key_Tab)
 
     def choose(self, name: str, text: str) -> None:
@@ -216,14 +232,15 @@ class User:
         self.click_at(next(b for b in box.buttons() if b.text().replace("&", "") == text))
 
     def give_path(self, path: Path) -> None:
-        """Types a path into the file dialog in front and confirms it."""
+        """Pastes a path into the file dialog in front and confirms it."""
         self.wait_for(lambda: isinstance(QApplication.activeModalWidget(), QFileDialog), "a file dialog")
         dialog = QApplication.activeModalWidget()
         assert isinstance(dialog, QFileDialog)
         field = dialog.findChild(QLineEdit, "fileNameEdit")
         assert field is not None
+        QGuiApplication.clipboard().setText(str(path))  # typed, each letter would be completed while the disk is read
         field.selectAll()
-        QTest.keyClicks(field, str(path))
+        field.paste()
         QTest.keyClick(field, Qt.Key.Key_Return)
         self.wait_for(lambda: not dialog.isVisible(), "the file dialog to close")
 
@@ -242,11 +259,22 @@ class User:
 
     # Inside -------------------------------------------------------------------------------------------------------------
 
+    @staticmethod
+    def _write(field: QWidget, text: str) -> None:
+        """Letter by letter; QTest knows no key for one beyond ASCII, and ends the process."""
+        for letter in text:
+            if letter.isascii():
+                QTest.keyClicks(field, letter)
+            else:
+                for kind in (QEvent.Type.KeyPress, QEvent.Type.KeyRelease):
+                    QApplication.sendEvent(field, QKeyEvent(kind, 0, NO_MODIFIER, letter))
+
     def _come_to_front(self) -> None:
         """What a desktop does when a dialog or a list has closed, and the offscreen platform does not."""
-        if QApplication.activeWindow() is None:
-            (QApplication.activeModalWidget() or self.window).activateWindow()
-            self.wait_for(QApplication.activeWindow, "the window to be in front")
+        front = QApplication.activeModalWidget() or self.window
+        if not front.isActiveWindow():
+            front.activateWindow()
+            self.wait_for(front.isActiveWindow, "the window to be in front")
 
     @staticmethod
     def _dialogs() -> list[QDialog]:

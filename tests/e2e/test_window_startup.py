@@ -131,7 +131,11 @@ def test_that_a_display_that_nobody_serves_is_told_too(home: Path) -> None:
         pytest.skip("only Linux has X displays")
     kept = {k: v for k, v in os.environ.items() if k not in ("WAYLAND_DISPLAY", "QT_QPA_PLATFORM")}
     told = subprocess.run(
-        [sys.executable, "-m", "segbench"], capture_output=True, text=True, env={**kept, "DISPLAY": ":3971"}, timeout=120
+        [sys.executable, "-m", "segbench"],
+        capture_output=True,
+        text=True,
+        env={**kept, "DISPLAY": ":3971"},
+        timeout=120,
     )
     assert told.returncode == 1
     assert "Traceback" not in told.stderr
