@@ -282,6 +282,16 @@ def test_that_the_panel_fits_a_small_laptop(ready) -> None:
     assert hint.height() <= 640
 
 
+def test_that_the_ways_of_looking_have_short_names_where_room_is_short(ready, wait_for) -> None:
+    bar = ready.view.samples
+    names = lambda: [button.text() for button in bar.modes.buttons()]  # noqa: E731
+    bar.resize(900, bar.height())
+    wait_for(lambda: names()[0] == "Side by side")
+    bar.resize(560, bar.height())
+    wait_for(lambda: names() == ["Side", "Over", "Diff", "Scores", "Lecture"])
+    assert bar.modes.buttons()[0].accessibleName() == "Side by side"
+
+
 def test_that_dividers_are_remembered(ready) -> None:
     view = ready.view
     view.body.setSizes([700, 500])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QCheckBox,
@@ -25,6 +26,7 @@ MODES = (
     ("scores", "Scores", "The network's output for the present class, before any threshold"),
     ("lecture", "Lecture display", "Seven rows as on slides 84 to 86: this sample and the next three"),
 )
+SHORT = {"side": "Side", "overlay": "Over", "difference": "Diff", "scores": "Scores", "lecture": "Lecture"}
 
 
 class CheckpointBar(QWidget):
@@ -78,6 +80,7 @@ class SampleBar(QWidget):
             button.setToolTip(f"{tip} (Alt+{number + 1})")
             button.setObjectName(f"mode_{mode}")
             button.setProperty("mode_name", mode)
+            button.setAccessibleName(text)
             self.modes.addButton(button, number)
             row.addWidget(button)
         self.linked = QCheckBox("Linked", self, objectName="linked")
@@ -105,6 +108,21 @@ class SampleBar(QWidget):
         for widget in (self.split, self.back, self.number, self.of, self.forth):
             row.addWidget(widget)
             row.addSpacing(4)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Short names where the full ones would be cut in their middle."""
+        super().resizeEvent(event)
+        buttons = {str(button.property("mode_name")): button for button in self.modes.buttons()}
+        others = (self.split, self.back, self.number, self.of, self.forth)
+        taken = sum(widget.width() if widget is self.number else widget.sizeHint().width() for widget in others) + 28
+        room, switch = self.width() - taken, self.linked.sizeHint().width()
+        wide, narrow = (
+            sum(self.fontMetrics().horizontalAdvance(name) + 16 for name in names)
+            for names in ([text for _mode, text, _tip in MODES], SHORT.values())
+        )
+        for mode, text, _tip in MODES:
+            buttons[mode].setText(text if wide <= room - switch else SHORT[mode])
+        self.linked.setVisible(narrow <= room - switch)  # the key L does the same
 
     def show_position(self, place: int, count: int) -> None:
         """The place-th of `count` samples."""
