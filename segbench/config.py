@@ -79,7 +79,11 @@ class OptimizerConfig(Config, frozen=True):
     weight_decay: Annotated[float, _knob("Weight decay", "Pull of the weights towards zero.", ge=0, le=1)] = 0.01
     schedule: Annotated[
         Literal["constant", "one_cycle", "poly", "cosine"],
-        _knob("Schedule", "How the learning rate changes over the run. poly is DeepLab's (1 - t)^0.9."),
+        _knob(
+            "Schedule",
+            "How the learning rate changes over the whole run; one that gets more epochs later follows the longer curve from "
+            "there on. poly is DeepLab's (1 - t)^0.9.",
+        ),
     ] = "one_cycle"
     clip: Annotated[float, _knob("Clip gradients at", "Largest norm of the gradient; 0 never clips.", ge=0, le=1e6)] = (
         0.0
