@@ -8,6 +8,7 @@ import importlib
 import io
 import logging
 import logging.handlers
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -34,10 +35,7 @@ log = logging.getLogger(__name__)
 
 def run_command(arguments: list[str]) -> int:
     """Runs one command. Returns 0 fine, 1 an error (one sentence on stderr), 2 wrong usage, 130 stopped with Ctrl+C."""
-    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
-        sys.stdout.reconfigure(
-            errors="backslashreplace"
-        )  # a name that a Windows code page has no letter for is no mistake
+    _mend_streams()
     try:
         parsed = build_parser(next((word for word in arguments if word in COMMANDS), "")).parse_args(arguments)
     except SystemExit as end:  # --help, --version and wrong usage
@@ -58,6 +56,16 @@ def run_command(arguments: list[str]) -> int:
             log.error("%s failed.\n%s", parsed.command, report.details)
             _tell(_write_sentence(report, log_file))
             return 1
+
+
+def _mend_streams() -> None:
+    """Gives words somewhere to go where there is no console, and lets no letter fail that the terminal's code page lacks."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # pythonw, or a shell that closed it
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 (for as long as the program runs)
+        elif isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _find_command(parsed: argparse.Namespace) -> Callable[[argparse.Namespace], int]:

@@ -291,3 +291,12 @@ def test_that_a_terminal_without_the_letters_of_a_name_still_gets_its_answer(tmp
         assert told.returncode == 0
         assert b"\\u5927" in told.stdout
     assert json.loads(told.stdout.decode("cp1252"))["name"] == "größe 大"
+
+
+def test_that_commands_work_without_a_console(
+    place: Workplace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", None)
+    assert run_command(["info", str(place.data)]) == 0
+    assert run_command(["info", str(tmp_path / "nothing")]) == 1
