@@ -137,9 +137,9 @@ def _train(
             saved_step, saved_at = progress.step, time.monotonic()
         reason = "completed"
     except GeneratorExit:
-        reason = "stopped"
         if progress.step > saved_step:
             save("last")
+        reason = "stopped"
         raise
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):

@@ -182,6 +182,22 @@ def test_that_a_run_goes_on_only_with_the_data_it_was_begun_on(tmp_path: Path, s
     assert len([e for e in train(SMALL, shapes, run) if isinstance(e, StepDone)]) == 5
 
 
+def test_that_a_stop_that_could_not_save_the_model_does_not_pass_for_one_that_did(
+    tmp_path: Path, shapes: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    run = start(tmp_path, shapes)
+    job = train(SMALL, shapes, run)
+    next(e for e in job if isinstance(e, StepDone))
+    monkeypatch.setattr(trainer, "save_checkpoint", refuse)
+    with pytest.raises(OSError, match="space"):
+        job.close()
+    assert run.describe().state == "failed"
+    assert not run.is_training()
+
+
 @pytest.mark.parametrize("seen", [Progressed, TrainingStarted])
 def test_that_a_run_stopped_before_its_first_step_is_no_crashed_one(
     tmp_path: Path, shapes: Dataset, seen: type[object]
