@@ -65,8 +65,8 @@ async def show_dataset(desk: Desk, camera: Photographer, folder: Path) -> None:
     view.grey_action.setChecked(False)
 
 
-def _find_rich(desk: Desk) -> int:
-    """A sample with many objects that lie over each other."""
+def _find_rich(desk: Desk, split: str = "train") -> int:
+    """A sample of that split with many objects that lie over each other."""
     dataset = desk.session.dataset
     assert dataset is not None
 
@@ -74,7 +74,7 @@ def _find_rich(desk: Desk) -> int:
         masks = dataset.read(index).masks
         return int(masks.any((1, 2)).sum()) * 1000 + int((masks.sum(0) > 1).sum()) if masks is not None else 0
 
-    return max(range(min(len(dataset), 200)), key=judge)
+    return max(dataset.splits[split][:200], key=judge)
 
 
 async def show_training(desk: Desk, camera: Photographer, epochs: int) -> str:
@@ -144,9 +144,8 @@ async def show_prediction(desk: Desk, camera: Photographer, run: str) -> None:
     checkpoints = [open_run(Path(run)).checkpoint(kind) for kind in ("best", "last")]
     desk.window.show_page("prediction")
     desk.session.open_checkpoint(next(path for path in checkpoints if path.exists()))
-    view, dataset = desk.views["prediction"], desk.session.dataset
-    assert dataset is not None
-    desk.session.select_sample(dataset.splits["test"][3])
+    view, rich = desk.views["prediction"], _find_rich(desk, "test")
+    desk.session.select_sample(rich)
     await until(lambda: desk.presenters["prediction"].live is not None, 120, "the prediction")
     await asyncio.sleep(0.8)
     await camera.take("prediction")
@@ -167,6 +166,8 @@ async def show_prediction(desk: Desk, camera: Photographer, run: str) -> None:
         await until(lambda: not desk.jobs.jobs(), 60, "the worst image")
         await asyncio.sleep(0.6)
         await camera.take("prediction-split")
+        desk.session.select_sample(rich)
+        await until(lambda: not desk.jobs.jobs(), 60, "the prediction")
 
 
 async def show_export(desk: Desk, camera: Photographer) -> None:
