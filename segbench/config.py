@@ -269,7 +269,7 @@ def _read_literal(text: str) -> Any:
     """A JSON number, true or false as that; anything else stays text."""
     try:
         value = msgspec.json.decode(text.strip().lower())
-    except msgspec.DecodeError:
+    except ValueError:
         return text
     return value if isinstance(value, (bool, int, float)) else text
 
@@ -278,7 +278,7 @@ def load(path: Path) -> TrainConfig:
     """Reads a config from a JSON file. Raises SegbenchError if it is missing or not right."""
     try:
         raw = msgspec.json.decode(path.read_bytes())
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # msgspec's own and bytes that are not UTF-8
         raise SegbenchError(
             f"The settings file {path} could not be read: {error}.", "Give the path of a JSON file that segbench wrote."
         ) from error

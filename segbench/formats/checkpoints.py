@@ -157,7 +157,7 @@ def _read_header(path: Path, metadata: dict[str, str]) -> Header:
         if _version_decoder.decode(metadata["segbench"]).format > FORMAT:
             raise SegbenchError(f"{path} was written by a newer segbench.", "Update segbench.")
         return _header_decoder.decode(metadata["segbench"])
-    except (msgspec.DecodeError, ValueError) as error:
+    except ValueError as error:
         raise SegbenchError(
             f"The header of {path} is not right: {error}.", "The file is damaged, or another program changed it."
         ) from error

@@ -89,7 +89,7 @@ class Run:
             return
         with open(path, "rb") as file:
             for line in file:
-                with contextlib.suppress(msgspec.DecodeError):
+                with contextlib.suppress(ValueError):  # msgspec's own, and bytes that are not UTF-8
                     yield _decoder.decode(line)
 
     @contextlib.contextmanager
@@ -188,7 +188,7 @@ def open_run(path: Path) -> Run:
         )
     try:
         return Run(path, _file_decoder.decode((path / "run.json").read_bytes()))
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, ValueError) as error:
         raise SegbenchError(
             f"The run {path} could not be read: {error}.", "Its run.json is damaged or from another version."
         ) from error

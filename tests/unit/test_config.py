@@ -94,7 +94,10 @@ def test_that_an_unknown_field_is_an_error_and_not_a_silent_default():
         config.parse({"epoch": 3})
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "3", '{"epochs": "x"}', '{"network": {"name": "vgg"}}', "\xff"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "3", '{"epochs": "x"}', '{"network": {"name": "vgg"}}', "\xff", '{"about": "\xff"}', "[" * 99_999],
+)
 def test_that_a_broken_file_gives_a_sentence(tmp_path, text):
     path = tmp_path / "config.json"
     path.write_text(text, encoding="latin1")

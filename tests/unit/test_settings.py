@@ -26,7 +26,9 @@ def test_that_defaults_stand_in_for_a_missing_file():
     assert settings.load_settings() == Settings()
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"[]", b'{"theme": "pink"}', b'{"recent": 3}', b"\xff\xfe", b"null"])
+@pytest.mark.parametrize(
+    "text", [b"", b"{", b"[]", b'{"theme": "pink"}', b'{"recent": 3}', b"\xff\xfe", b'{"page": "\xff"}', b"null"]
+)
 def test_that_defaults_stand_in_for_a_file_of_another_shape(text):
     path = settings.find_settings_file()
     path.parent.mkdir(parents=True)

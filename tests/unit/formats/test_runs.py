@@ -47,6 +47,20 @@ def test_that_a_torn_last_line_is_dropped_and_does_not_swallow_the_next(tmp_path
     assert list(again.events()) == [STARTED, StepDone(1, 2.0, 0.1, 0.5, 4)]
 
 
+def test_that_a_line_of_bytes_that_are_no_text_is_dropped_and_such_a_run_file_refused(tmp_path: Path) -> None:
+    run = create_run(tmp_path, TrainConfig(), INFO)
+    run.append(STARTED)
+    run.close()
+    log = run.path / "events.jsonl"
+    log.write_bytes(b'{"event":"CheckpointSaved","kind":"last","path":"\xff","step":1}\n' + log.read_bytes())
+    assert list(open_run(run.path).events()) == [STARTED]
+    file = run.path / "run.json"
+    file.write_bytes(file.read_bytes().replace(b"shapes", b"shap\xff\xff", 1))
+    with pytest.raises(SegbenchError, match="could not be read"):
+        open_run(run.path)
+    assert find_runs(tmp_path) == []
+
+
 def test_that_the_list_tells_how_each_run_ended(tmp_path: Path) -> None:
     fresh, killed, done = (create_run(tmp_path, TrainConfig(), INFO) for _ in range(3))
     for run in (killed, done):
