@@ -135,6 +135,8 @@ def _train(
                 yield save("best", scored.scores)
             yield save("last", scored.scores)
             saved_step, saved_at = progress.step, time.monotonic()
+            if previews.due(progress.seconds) or (previews.wanted and progress.epochs == config.epochs):
+                yield previews.make(trainee, dataset)  # the run's last ones show the network that it leaves
         reason = "completed"
     except GeneratorExit:
         if progress.step > saved_step:
@@ -229,6 +231,10 @@ class _Previews:
         self._pause = config.preview_seconds
         self._next = 0.0
         self._shown: tuple[int, ...] = ()
+
+    @property
+    def wanted(self) -> bool:
+        return bool(self._pins and self._pins.indices)
 
     def due(self, seconds: float) -> bool:
         indices = self._pins.indices if self._pins else ()

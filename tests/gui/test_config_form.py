@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QLabel, QLineE
 
 from segbench.config import TrainConfig, find_presets, list_knobs, override, parse, to_dict
 from segbench.errors import SegbenchError
+from segbench.gui.widgets.choice_words import CHOICES, PRESETS, describe_choice
 from segbench.gui.widgets.config_form import ADVANCED, ConfigForm
 from segbench.gui.widgets.config_row import check_text, describe_range
 
@@ -94,7 +95,7 @@ def test_that_a_number_out_of_range_is_told_under_its_row(form: ConfigForm, text
 def test_that_a_loss_that_does_not_fit_the_target_is_told_with_what_would(form: ConfigForm) -> None:
     editor = form.editor("loss.name")
     assert isinstance(editor, QComboBox)
-    editor.setCurrentText("cross_entropy")
+    editor.setCurrentIndex(editor.findData("cross_entropy"))
     assert "cannot be used with the target planes" in _error(form, "loss.name").text()
     assert "bce" in form.problem
 
@@ -103,17 +104,17 @@ def test_that_momentum_is_there_for_sgd_only(form: ConfigForm) -> None:
     assert form.editor("optimizer.momentum").isHidden()
     optimizer = form.editor("optimizer.name")
     assert isinstance(optimizer, QComboBox)
-    optimizer.setCurrentText("sgd")
+    optimizer.setCurrentIndex(optimizer.findData("sgd"))
     assert not form.editor("optimizer.momentum").isHidden()
 
 
 def test_that_a_mistyped_number_in_a_hidden_row_is_no_obstacle(form: ConfigForm) -> None:
     optimizer = form.editor("optimizer.name")
     assert isinstance(optimizer, QComboBox)
-    optimizer.setCurrentText("sgd")
+    optimizer.setCurrentIndex(optimizer.findData("sgd"))
     _text(form, "optimizer.momentum").setText("much")
     assert form.problem
-    optimizer.setCurrentText("adamw")
+    optimizer.setCurrentIndex(optimizer.findData("adamw"))
     assert not form.problem
     parse(form.values())
 
@@ -209,3 +210,41 @@ def test_that_every_edit_can_be_taken_back(form: ConfigForm) -> None:
     assert _text(form, "optimizer.learning_rate").text() == "fast"
     assert form.problem
     assert len(edits) == 1
+
+
+def test_that_choices_have_readable_names_and_keep_their_raw_values(form: ConfigForm) -> None:
+    form.choose_preset("recommended")
+    shown = {path: form.editor(path) for path in ("optimizer.schedule", "loss.name", "optimizer.name", "loss.target")}
+    assert all(isinstance(editor, QComboBox) for editor in shown.values())
+    words = {path: editor.currentText() for path, editor in shown.items() if isinstance(editor, QComboBox)}
+    assert words == {
+        "optimizer.schedule": "One cycle",
+        "loss.name": "BCE + Dice",
+        "optimizer.name": "AdamW",
+        "loss.target": "Planes (may overlap)",
+    }
+    assert form.values()["optimizer"]["schedule"] == "one_cycle"
+    assert "--set optimizer.schedule=one_cycle" in shown["optimizer.schedule"].toolTip()
+
+
+def test_that_no_choice_is_left_without_a_name() -> None:
+    for knob in list_knobs(TrainConfig()):
+        if knob.kind == "choice" and any(isinstance(choice, str) for choice in knob.choices):
+            assert set(CHOICES[knob.path]) == set(knob.choices)
+    assert {preset.name for preset in find_presets()} <= set(PRESETS)
+
+
+def test_that_an_unknown_choice_is_read_without_underscores() -> None:
+    assert describe_choice("network.name", "deep_lab") == "deep lab"
+
+
+@pytest.mark.parametrize(
+    ("path", "word"),
+    [("data.crop", "off"), ("data.limit", "all"), ("threads", "automatic"), ("validation_images", "all")],
+)
+def test_that_a_zero_that_is_no_quantity_reads_as_a_word(form: ConfigForm, path: str, word: str) -> None:
+    form.row(path).put(0)
+    editor = form.editor(path)
+    assert isinstance(editor, QSpinBox)
+    assert editor.text() == word
+    assert form.row(path).value == 0

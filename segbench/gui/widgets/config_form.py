@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 from segbench.config import Knob, Preset, TrainConfig, list_knobs, parse, to_dict
 from segbench.errors import SegbenchError
 from segbench.gui.theme import mark
+from segbench.gui.widgets.choice_words import describe_preset
 from segbench.gui.widgets.config_row import KnobRow, WheelGuard
 from segbench.gui.widgets.parts import build_label, build_tool
 
@@ -106,7 +107,7 @@ class ConfigForm(QWidget):
         self._combo.blockSignals(True)
         self._combo.clear()
         for preset in presets:
-            self._combo.addItem(preset.name.replace("_", " ").capitalize(), preset.name)
+            self._combo.addItem(describe_preset(preset.name), preset.name)
             self._combo.setItemData(self._combo.count() - 1, preset.about, Qt.ItemDataRole.ToolTipRole)
         self._combo.blockSignals(False)
         if chosen:
@@ -194,7 +195,7 @@ class ConfigForm(QWidget):
         if self.preset:
             before = self._snapshot
             self.choose_preset(self.preset)
-            self.edited.emit(f"Choose preset {self.preset}", "", before, self._snapshot)
+            self.edited.emit(f"Choose preset {describe_preset(self.preset)}", "", before, self._snapshot)
 
     def _build_rows(self, config: TrainConfig) -> None:
         if self._body is not None:

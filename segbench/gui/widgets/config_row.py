@@ -8,6 +8,7 @@ from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QLineEdit, QSpinBox, QWidget
 
 from segbench.config import Knob
+from segbench.gui.widgets.choice_words import ZEROS, describe_choice, describe_raw, describe_setting
 from segbench.gui.widgets.parts import build_label, build_tool
 
 
@@ -20,13 +21,6 @@ def describe_range(knob: Knob) -> str:
     if low and high and not knob.low_open and not knob.high_open:
         return f"from {knob.low:g} to {knob.high:,.10g}"
     return ", ".join(part for part in (low, high) if part)
-
-
-def describe_value(value: Any) -> str:
-    """A value as the form shows it."""
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def check_text(knob: Knob, text: str) -> tuple[float | None, str]:
@@ -83,9 +77,11 @@ class KnobRow(QObject):
         if knob.kind == "choice":
             combo = QComboBox()
             for choice in knob.choices:
-                combo.addItem(str(choice), choice)
+                combo.addItem(describe_choice(knob.path, choice), choice)
+                combo.setItemData(combo.count() - 1, f"--set {knob.path}={choice}", Qt.ItemDataRole.ToolTipRole)
             combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
             combo.setMinimumContentsLength(8)
+            combo.view().setMinimumWidth(combo.view().sizeHintForColumn(0) + 32)  # the list is as wide as its words
             combo.currentIndexChanged.connect(self.edited)
             return combo
         if knob.kind == "bool":
@@ -98,6 +94,8 @@ class KnobRow(QObject):
                 int(knob.low if knob.low is not None else -(2**31)), int(min(knob.high or 2**31 - 1, 2**31 - 1))
             )
             spin.setGroupSeparatorShown(True)
+            if knob.low == 0:
+                spin.setSpecialValueText(ZEROS.get(knob.path, ""))
             spin.setKeyboardTracking(True)
             spin.valueChanged.connect(self.edited)
             return spin
@@ -129,7 +127,7 @@ class KnobRow(QObject):
         elif isinstance(editor, QSpinBox):
             editor.setValue(int(value))
         elif isinstance(editor, QLineEdit) and (self.value != value or not editor.text()):
-            editor.setText(value if isinstance(value, str) else describe_value(float(value)))
+            editor.setText(value if isinstance(value, str) else describe_raw(float(value)))
 
     def problem(self) -> str:
         return check_text(self.knob, self.editor.text())[1] if isinstance(self.editor, QLineEdit) else ""
@@ -142,15 +140,15 @@ class KnobRow(QObject):
         """Tooltip, marker and reset button for the present value."""
         knob = self.knob
         limits = describe_range(knob)
-        parts = [knob.help, f"Range: {limits}." if limits else "", f"Preset: {describe_value(self.preset)}."]
-        tip = " ".join(part for part in parts if part) + f"\n--set {knob.path}={describe_value(self.value)}"
+        parts = [knob.help, f"Range: {limits}." if limits else "", f"Preset: {describe_setting(knob, self.preset)}."]
+        tip = " ".join(part for part in parts if part) + f"\n--set {knob.path}={describe_raw(self.value)}"
         self.editor.setToolTip(tip)
         self.label.setToolTip(tip)
         font = self.label.font()
         font.setBold(self.changed)
         self.label.setFont(font)
         self.reset.setVisible(self.shown and self.changed)
-        self.reset.setToolTip(f"Back to {describe_value(self.preset)}")
+        self.reset.setToolTip(f"Back to {describe_setting(knob, self.preset)}")
 
     def show_error(self, text: str) -> None:
         self.error.setText(text)

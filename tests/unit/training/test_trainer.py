@@ -25,6 +25,7 @@ from segbench.events import (
 )
 from segbench.formats.checkpoints import read_checkpoint
 from segbench.formats.runs import Run, create_run, open_run
+from segbench.inference.predictor import load_predictor
 from segbench.records import IGNORE, ClassInfo, ClassTable, Sample
 from segbench.training import trainer
 from segbench.training.trainee import build_trainee, resume
@@ -105,7 +106,18 @@ def test_that_pinned_samples_are_predicted_at_once_when_the_pins_change(tmp_path
             assert event.predictions[0].scores.shape == (5, 32, 32)
         if isinstance(event, StepDone) and event.step == 3:
             pins.indices = (5,)
-    assert shown == [(1, (0, 13)), (3, (5,))]
+    assert shown[:2] == [(1, (0, 13)), (3, (5,))]
+
+
+def test_that_the_last_previews_of_a_run_are_of_the_network_it_leaves(tmp_path: Path, shapes: Dataset) -> None:
+    config = override(SMALL, ["preview_seconds=3600"])
+    run = start(tmp_path, shapes, config)
+    events = list(train(config, shapes, run, SimpleNamespace(indices=(0,))))
+    shown = [e for e in events if isinstance(e, PreviewsUpdated)]
+    assert [e.step for e in shown] == [1, 6]
+    predictor = load_predictor(run.checkpoint("last"), "cpu")
+    (scores,) = predictor.predict([shapes.read(0).image])
+    np.testing.assert_allclose(shown[-1].predictions[0].scores, scores, atol=2e-3)
 
 
 def test_that_previews_change_nothing_about_the_run(tmp_path: Path, shapes: Dataset) -> None:
