@@ -124,6 +124,7 @@ def test_that_digits_toggle_classes_in_pictures_and_survive_the_next_sample(read
 
 
 def test_that_v_and_brackets_change_the_overlay(ready, qtbot) -> None:
+    ready.view._choose_mode("overlay")
     canvas = ready.view.stage.canvases["prediction"]
     canvas.setFocus()
     qtbot.keyClick(canvas, Qt.Key.Key_BracketRight)
@@ -132,6 +133,45 @@ def test_that_v_and_brackets_change_the_overlay(ready, qtbot) -> None:
     assert canvas.picture.opacity == 0
     qtbot.keyClick(canvas, Qt.Key.Key_V)
     assert canvas.picture.opacity == pytest.approx(0.65)
+
+
+def test_that_masks_beside_the_image_have_pure_class_colours(ready, qtbot) -> None:
+    stage, table = ready.view.stage, ready.view.table
+    pure = {(0, 0, 0), *stage._colors}
+    for name in ("truth", "prediction"):
+        assert stage.canvases[name].picture.image is None
+        picture = stage.canvases[name].render_picture()
+        found = {picture.pixelColor(x, y).getRgb()[:3] for x in range(32) for y in range(32)}
+        assert found <= pure
+        assert len(found) >= 2
+    slider = table.findChild(object, "opacity")
+    assert not slider.isEnabled()
+    assert "Overlay" in slider.toolTip()
+    canvas = stage.canvases["truth"]
+    canvas.setFocus()
+    qtbot.keyClick(canvas, Qt.Key.Key_BracketRight)
+    assert canvas.picture.opacity == 1
+    canvas.set_raw(True)
+    assert canvas.picture.image is not None, "Shift shows the image"
+    canvas.set_raw(False)
+    assert canvas.picture.image is None
+    qtbot.keyClick(canvas, Qt.Key.Key_V)
+    assert canvas.picture.image is not None, "without masks there is the image"
+    qtbot.keyClick(canvas, Qt.Key.Key_V)
+    ready.view._choose_mode("overlay")
+    assert slider.isEnabled()
+    assert stage.canvases["prediction"].picture.image is not None
+    assert stage.canvases["prediction"].picture.opacity == pytest.approx(0.55)
+
+
+def test_that_the_lectures_display_goes_with_its_dataset(ready, wait_for) -> None:
+    view, lecture = ready.view, ready.view.stage.canvases["lecture"]
+    view._choose_mode("lecture")
+    wait_for(lambda: lecture.image_size is not None)
+    ready.presenter._composing = None
+    ready.session.publish([JobDone(9003, "open dataset", build_dataset())])
+    assert lecture.image_size is None
+    wait_for(lambda: lecture.image_size is not None)
 
 
 @pytest.mark.parametrize("mode", ["side", "overlay", "difference", "scores", "lecture"])

@@ -17,6 +17,7 @@ from segbench.events import (
     CheckpointSaved,
     ExportRequested,
     ImageScored,
+    JobCancelled,
     JobDone,
     JobEvent,
     Progressed,
@@ -280,6 +281,56 @@ def test_that_the_run_in_training_is_followed_from_save_to_save(bench: Bench) ->
     assert choices[place].kind == "training"
     bench.session.publish([JobEvent(7, "train", saved)])
     assert bench.jobs.kinds().count("open checkpoint") == 1  # the newest wins
+
+
+def follow_a_training(bench: Bench, *saved: CheckpointSaved) -> None:
+    start = TrainingStarted("/r/one", 0, 10, 10, 1, "cpu", 1, 1, 0, "", Baselines(), 0.0)
+    last = CheckpointSaved("last", "/r/one/checkpoints/last.safetensors", 5)
+    bench.session.publish([JobEvent(7, "train", event) for event in (start, *saved, last)])
+    bench.open_checkpoint(path="/r/one/checkpoints/last.safetensors", step=5)
+
+
+def wanted(bench: Bench) -> list[str]:
+    """Titles of the checkpoints that are asked for."""
+    return [job.options["title"] for job in bench.jobs.queue if job.kind == "open checkpoint" and not job.cancelled]
+
+
+@pytest.mark.parametrize("end", [JobDone(7, "train", None), JobCancelled(7, "train")])
+@pytest.mark.parametrize("seen", [True, False])
+def test_that_the_best_weights_are_shown_when_the_followed_run_ends(bench: Bench, end: Any, seen: bool) -> None:
+    bench.open_dataset()
+    bench.presenter.set_active(True)
+    follow_a_training(bench, CheckpointSaved("best", "/r/one/checkpoints/best.safetensors", 4))
+    bench.presenter.set_active(seen)
+    bench.session.publish([end])
+    if not seen:
+        assert wanted(bench) == ["Opening the checkpoint"]
+        bench.presenter.set_active(True)
+    assert wanted(bench) == ["Opening one"]
+    bench.open_checkpoint(path="/r/one/checkpoints/best.safetensors", step=4)
+    assert bench.presenter.kept_best
+    bench.open_checkpoint(path="/elsewhere/net.pt")
+    assert not bench.presenter.kept_best
+
+
+def test_that_a_run_without_a_best_keeps_its_last_when_it_ends(bench: Bench) -> None:
+    bench.open_dataset()
+    bench.presenter.set_active(True)
+    follow_a_training(bench)
+    before = wanted(bench)
+    bench.session.publish([JobDone(7, "train", None)])
+    assert wanted(bench) == before
+    assert not bench.presenter.kept_best
+
+
+def test_that_a_checkpoint_chosen_meanwhile_stays_when_the_training_ends(bench: Bench) -> None:
+    bench.open_dataset()
+    bench.presenter.set_active(True)
+    follow_a_training(bench, CheckpointSaved("best", "/r/one/checkpoints/best.safetensors", 4))
+    bench.open_checkpoint(path="/elsewhere/net.pt")
+    before = wanted(bench)
+    bench.session.publish([JobDone(7, "train", None)])
+    assert wanted(bench) == before
 
 
 def test_that_weights_saved_out_of_sight_are_read_when_the_panel_is_seen(bench: Bench) -> None:

@@ -1,7 +1,9 @@
-"""Which checkpoint the panel looks through: one of a run, a file, or whatever the run in training saves last. No Qt."""
+"""Which checkpoint the panel looks through: one of a run, a file, or whatever the run in training saves last, and once that has
+ended, the best it saved. No Qt."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segbench.gui.panels.prediction.choices import Choice, list_choices
@@ -21,8 +23,10 @@ class CheckpointChooser:
         self._jobs = jobs
         self._runs: tuple[RunInfo, ...] = ()
         self._training = ""  # folder of the run in training, or of the one that trained last
+        self._best = False  # that run has saved a best checkpoint since it began
         self._following = False
-        self._behind = False  # the followed run has saved while nobody looked
+        self._wanted: Choice | None = None  # what the followed run has saved while nobody looked
+        self._kept = ""  # folder of a followed run that has ended, whose best checkpoint is looked through
         self._choices: list[Choice] = []
 
     @property
@@ -38,12 +42,12 @@ class CheckpointChooser:
         """Takes the choice at this place of the list last given."""
         if 0 <= place < len(self._choices):
             choice = self._choices[place]
-            self._following = choice.kind == "training"
+            self._following, self._kept = choice.kind == "training", ""
             self._read(choice)
 
     def open(self, path: str) -> None:
         """A checkpoint file from anywhere."""
-        self._following = False
+        self._following, self._kept, self._wanted = False, "", None
         self._session.open_checkpoint(path)
 
     def take_runs(self, runs: tuple[RunInfo, ...]) -> None:
@@ -51,31 +55,56 @@ class CheckpointChooser:
 
     def take_start(self, run: str) -> None:
         """A training has begun in this folder."""
-        self._training = run
+        self._training, self._best = run, False
 
     def take_saved(self, seen: bool) -> None:
         """The run in training has saved; whoever follows it, or has nothing yet, looks at the new weights (`seen`: now)."""
         if not self._training:
             return
         self._following = self._following or self._session.checkpoint is None
-        self._behind = self._following
+        if self._following:
+            self._wanted, self._kept = self._training_choice(), ""
+        if seen:
+            self.catch_up()
+
+    def take_best(self) -> None:
+        """The run in training has saved its best epoch so far."""
+        self._best = True
+
+    def take_end(self, seen: bool) -> None:
+        """No training runs any more: whoever followed it looks at its best weights, where it kept any (`seen`: now)."""
+        known = any(run.path == self._training and run.best_iou is not None for run in self._runs)
+        if not self._following or not (self._best or known):
+            return
+        self._following, self._kept = False, self._training
+        self._wanted = self._best_choice()
         if seen:
             self.catch_up()
 
     def catch_up(self) -> None:
         """Reads what the followed run saved while the panel was out of sight."""
-        if self._behind:
-            self._read(self._training_choice())
+        if self._wanted is not None:
+            self._read(self._wanted)
 
     def take_opened(self, info: CheckpointInfo) -> None:
         """The session has a checkpoint now, whoever asked for it."""
-        self._following = self._following and self._training_choice().is_of(info)
+        of_training = self._training_choice().is_of(info)
+        self._following = self._following and of_training
+        if not of_training and not self._best_choice().is_of(info):
+            self._wanted, self._kept = None, ""
+
+    def keeps_best(self, info: CheckpointInfo) -> bool:
+        """This is the best checkpoint of the run that was followed until it ended."""
+        return bool(self._kept) and self._best_choice().is_of(info)
 
     def _training_choice(self) -> Choice:
         return Choice("training", self._training, "", "last")
 
+    def _best_choice(self) -> Choice:
+        return Choice("run", self._training, Path(self._training).name, "best")
+
     def _read(self, choice: Choice) -> None:
         # Its own job, not the session's open_checkpoint: choosing in the panel does not belong among the recent files
-        self._behind = False
+        self._wanted = None
         title = f"Opening {choice.name or 'the checkpoint'}"
         self._jobs.start("open checkpoint", read_info(choice), title=title, lane="io", newest_wins=True)

@@ -112,6 +112,11 @@ class PredictionPresenter:
         return self._session.checkpoint
 
     @property
+    def kept_best(self) -> bool:
+        """The checkpoint is the best one of a training that was followed here until it ended."""
+        return self.checkpoint is not None and self._chooser.keeps_best(self.checkpoint)
+
+    @property
     def comparable(self) -> bool:
         """The dataset's classes are those the network was trained on, so that truth and prediction can be compared."""
         info, source = self.checkpoint, self.source
@@ -345,12 +350,16 @@ class PredictionPresenter:
                 case JobEvent(kind="train", event=CheckpointSaved(kind="last")):
                     self._chooser.take_saved(self._active)
                     self._show_choices()
+                case JobEvent(kind="train", event=CheckpointSaved(kind="best")):
+                    self._chooser.take_best()
                 case JobEvent(kind="predict", event=ImageScored() as one) if self._is(self._scoring, event.job):
                     assert self.scored is not None
                     self.scored.add(ScoredImage(one.index, one.name, one.scores.mean_iou))
                     scored = one.done
-                case JobDone(kind="train"):
+                case JobDone(kind="train") | JobCancelled(kind="train") | JobFailed(kind="train"):
                     self._session.list_runs()
+                    self._chooser.take_end(self._active)
+                    self._show_choices()
                 case JobDone(job=job, result=result):
                     self._take_result(job, result)
                 case JobCancelled(job=job) | JobFailed(job=job):
@@ -442,7 +451,7 @@ class PredictionPresenter:
     def _change_source(self) -> None:
         self._predictions.forget()
         self.cancel_scoring()
-        self.scored, self._scoring, self._sample, self._loading = None, None, None, None
+        self.scored, self._scoring, self._sample, self._loading, self._composing = None, None, None, None, None
         self.view.show_scoring(0, 0)
         self._show_scored()
         self._show_splits()

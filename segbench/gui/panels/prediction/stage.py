@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QSize, Qt, Signal
@@ -31,6 +32,8 @@ LAYOUTS = {  # which viewers a mode shows, left to right
     "lecture": ("lecture",),
 }
 WITHOUT_TRUTH = {"truth", "difference"}
+MASKS = ("truth", "prediction")  # pure class colours on black, but where a mode lays them on the image
+MIXED = {"overlay"}
 
 
 class Stage(QWidget):
@@ -52,14 +55,19 @@ class Stage(QWidget):
         self._comparable = False
         self._shown_in: dict[str, object] = {"difference": None, "scores": None}  # what their pictures were made from
         self._opacity, self._overlay = 0.55, True
+        self._raw: set[str] = set()  # viewers over which Shift is held
+        self._grounds: dict[str, object] = {}  # the image that lies beneath the masks of a viewer
         self.canvases = {
             name: ImageCanvas(self) for name in ("image", "truth", "prediction", "difference", "scores", "lecture")
         }
         for name, canvas in self.canvases.items():
             canvas.setObjectName(f"canvas_{name}")
             canvas.hovered.connect(self._hover)
+        for name in MASKS:
+            self.canvases[name].raw_changed.connect(partial(self._show_raw, name))
         self.canvases["truth"].set_empty_text("No truth")
         self.canvases["difference"].set_empty_text("Nothing to compare with")
+        self.canvases["prediction"].set_empty_text("No prediction yet")
         self.canvases["lecture"].set_empty_text("Predicting…")
         self.link = link_cameras([c for name, c in self.canvases.items() if name != "lecture"])
         self._grid = QGridLayout()
@@ -102,7 +110,13 @@ class Stage(QWidget):
         if mode == "lecture":
             self.readout.clear()
         self._show_prediction()
+        self._show_opacity()
         self._paint_mode()
+
+    @property
+    def mixes(self) -> bool:
+        """Masks lie on the image in the present mode, so that their opacity matters."""
+        return self.mode in MIXED
 
     def _arrange(self) -> None:
         """As many columns as show the pictures largest: a row for upright or square ones, two rows for wide ones."""
@@ -155,12 +169,15 @@ class Stage(QWidget):
         self._comparable = comparable
         image = sample.image if sample is not None else None
         self.canvases["image"].set_image(image, f"Image {sample.name}" if sample is not None else "Image")
-        self.canvases["truth"].set_image(image, "Truth")
-        self.canvases["prediction"].set_planes(None)
-        self.canvases["prediction"].set_image(image, self.canvases["prediction"].title)
+        self.canvases["truth"].set_title("Truth")
+        for name in MASKS:  # before their ground, which may have another size
+            self.canvases[name].set_planes(None)
+            self._put_ground(name)
         self.canvases["difference"].set_image(None, "Difference")
         self.canvases["scores"].set_image(None)
         self._shown_in = {"difference": None, "scores": None}
+        if sample is None:
+            self.canvases["lecture"].set_image(None, self.canvases["lecture"].title)
         self._live = None
         self._show_truth()
         self.set_mode(self.mode)
@@ -183,8 +200,10 @@ class Stage(QWidget):
         self._show_opacity()
 
     def _show_opacity(self) -> None:
-        for name in ("truth", "prediction"):
-            self.canvases[name].set_opacity(self._opacity if self._overlay else 0.0)
+        for name in MASKS:
+            self._put_ground(name)
+            opacity = self._opacity if self.mixes else 1.0
+            self.canvases[name].set_opacity(opacity if self._overlay else 0.0)
         # Its ground is grey already, so its colours need not let the image through
         self.canvases["difference"].set_opacity(0.75 if self._overlay else 0.0)
 
@@ -200,6 +219,19 @@ class Stage(QWidget):
         """All overlays off or on again."""
         self._overlay = shown
         self._show_opacity()
+
+    def _show_raw(self, name: str, raw: bool) -> None:
+        (self._raw.add if raw else self._raw.discard)(name)
+        self._put_ground(name)
+
+    def _put_ground(self, name: str) -> None:
+        """What a viewer's masks lie on: the image, or black where their colours are to be read."""
+        canvas = self.canvases[name]
+        beneath = self._sample is not None and (self.mixes or not self._overlay or name in self._raw)
+        image = self._sample.image if beneath and self._sample is not None else None
+        if self._grounds.get(name) is not image:
+            self._grounds[name] = image
+            canvas.set_image(image, canvas.title)
 
     def flip(self) -> None:
         """Truth in the prediction's place and back: the eye sees what jumps."""
@@ -229,11 +261,9 @@ class Stage(QWidget):
 
     def _show_prediction(self) -> None:
         canvas, live = self.canvases["prediction"], self._live
-        image = self._sample.image if self._sample is not None else None
         name = f" {self._sample.name}" if self._sample is not None and self.mode == "overlay" else ""
         title = f"Truth{name} (T: prediction)" if self._flipped else f"Prediction{name}"
-        if canvas.title != title:
-            canvas.set_image(image, title)
+        canvas.set_title(title)
         if self._flipped:
             self._put_truth(canvas)
             return

@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QLabel,
+    QSlider,
     QSplitter,
     QStackedWidget,
     QVBoxLayout,
@@ -52,6 +53,8 @@ PRESETS = (
     ("half", "Half", "Half the class's value, or probability 0.5"),
     ("lecture", "The lecture’s windows", "25–85, 65–135, 115–185, 165–230, over 210: an output above its window is background"),
 )  # fmt: skip
+MIXES = "Opacity of the overlay ([ and ])"
+MIXES_NOT = "Masks stand in their pure colours here. Overlay (Alt+2) lays them on the image, and this sets how much of it they let through."
 LIST_CLOSED = 56  # pixels: button and summary alone
 SPLIT_WORDS = {"files": "Dropped images", "train": "Train", "val": "Validation", "test": "Test"}
 
@@ -76,6 +79,7 @@ class PredictionView(QWidget):
         self._connect()
         self.table.set_opacity(presenter.opacity)
         self.stage.set_opacity(presenter.opacity)
+        self._offer_opacity()
 
     def set_undo_stack(self, stack: QUndoStack) -> None:
         self._undo = stack
@@ -133,6 +137,7 @@ class PredictionView(QWidget):
         self.mean = QLabel("", above, objectName="mean_iou")
         self.mean.setToolTip("Mean IoU of this image over the classes that are in it or were predicted")
         self.table = ClassTableWidget(above)
+        self._opacity = self.table.findChild(QSlider, "opacity")
         line = QHBoxLayout()
         line.setSpacing(8)
         line.addWidget(self.presets, 1)
@@ -175,8 +180,10 @@ class PredictionView(QWidget):
             add(f"mode_{mode}", text, partial(self._choose_mode, mode), f"Alt+{number + 1}", tip)
         add("overlay", "Show overlay", self.table.toggle_overlay, "V")
         add("contour", "Fill or contour", self.table.toggle_style, "C")
-        add("more", "More opaque", partial(self.table.change_opacity, 0.1), "]")
-        add("less", "Less opaque", partial(self.table.change_opacity, -0.1), "[")
+        self._mixing = (
+            add("more", "More opaque", partial(self.table.change_opacity, 0.1), "]"),
+            add("less", "Less opaque", partial(self.table.change_opacity, -0.1), "["),
+        )
         add("solo", "Show the present class alone", lambda: self.table.solo(self.table.current_class), "S")
         add(
             "flip",
@@ -251,6 +258,7 @@ class PredictionView(QWidget):
             widget.setEnabled(ready)
         for action in self._actions:
             action.setEnabled(ready or action.objectName() == "prediction_browse")
+        self._offer_opacity()
         if ready and self.isVisible():
             self._take_focus()
 
@@ -277,7 +285,7 @@ class PredictionView(QWidget):
             else "The classes are others than the network’s."
         )
         self.images.set_enabled(can_score, split, why)
-        self.bar.facts.setText("" if info is None else describe_checkpoint(info))
+        self.bar.facts.setText("" if info is None else describe_checkpoint(info, self._presenter.kept_best))
         self.bar.facts.setToolTip(
             "" if info is None else f"{info.path}\n{info.parameters:,} parameters, sha256 {info.sha256[:16]}"
         )
@@ -367,6 +375,15 @@ class PredictionView(QWidget):
         next(b for b in self.samples.modes.buttons() if b.property("mode_name") == mode).setChecked(True)
         self.stage.set_mode(mode)
         self._presenter.set_mode(mode)
+        self._offer_opacity()
+
+    def _offer_opacity(self) -> None:
+        """Only where an image lies beneath the masks can they be mixed with it."""
+        mixes = self.stage.mixes
+        self._opacity.setEnabled(mixes)
+        self._opacity.setToolTip(MIXES if mixes else MIXES_NOT)
+        for action in self._mixing:
+            action.setEnabled(mixes and self._stage_name == "ready")
 
     def _choose_preset(self, place: int) -> None:
         preset = self.presets.itemData(place)

@@ -15,8 +15,10 @@ def describe_choice(choice: Choice) -> str:
     return f"{choice.name} – {choice.which}{iou}"
 
 
-def describe_checkpoint(info: CheckpointInfo) -> str:
-    parts = [info.network, f"step {info.step:,}"] if info.step else [info.network]
+def describe_checkpoint(info: CheckpointInfo, kept_best: bool = False) -> str:
+    """kept_best: it has just taken the place of the newest weights of a training that ended."""
+    parts = ["training ended: its best is kept"] if kept_best else []
+    parts += [info.network, f"step {info.step:,}"] if info.step else [info.network]
     if info.epoch:
         parts.append(f"epoch {info.epoch}")
     if info.scores is not None and info.scores.mean_iou is not None:
