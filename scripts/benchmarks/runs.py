@@ -19,9 +19,10 @@ TOLERANCE = 8.0  # percent
 def measure_lecture(options: Namespace, folder: Path) -> list[Row]:
     """The run of the lecture preset given by --lecture-run: its averages (written to resources/) and its IoU.
 
-    Raises RuntimeError if it is not given or has not done its 15,000 steps.
+    Raises RuntimeError if it is not given, has other settings, or has not done its 15,000 steps.
     """
     from segbench import __version__
+    from segbench.config import find_preset
     from segbench.events import StepDone, TrainingStarted
     from segbench.formats.runs import open_run
     from segbench.gui.widgets.curve_model import LECTURE_EPOCH, LECTURE_LOSSES, list_lecture_spans
@@ -29,6 +30,10 @@ def measure_lecture(options: Namespace, folder: Path) -> list[Row]:
     if options.lecture_run is None:
         raise RuntimeError("Name a finished run of the lecture preset: --lecture-run RUN.")
     run = open_run(options.lecture_run)
+    preset = find_preset("lecture").config
+    for field in ("network", "loss", "optimizer", "data"):
+        if getattr(run.config, field) != getattr(preset, field):
+            raise RuntimeError(f"{run.path} was not trained with the lecture preset: its {field} differs.")
     losses: dict[int, float] = {}
     device = ""
     for event in run.events():
