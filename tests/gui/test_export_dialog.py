@@ -110,11 +110,23 @@ def test_that_a_bad_pattern_is_said_at_once_and_nothing_can_start(desk, qtbot, w
 
 
 def test_that_numbers_choose_their_own_scope(desk, qtbot, wait_for) -> None:
-    qtbot.keyClicks(desk.child("numbers"), "0-2")
-    wait_for(lambda: desk.presenter.draft.numbers == "0-2")
+    qtbot.keyClicks(desk.child("numbers"), "1-3")
+    wait_for(lambda: desk.presenter.draft.numbers == "1-3")
     settle(desk, wait_for)
     assert desk.presenter.draft.scope == "numbers"
     assert desk.child("start_export").text() == "Export 3 images"
+
+
+def test_that_the_dialog_offers_every_split_and_takes_the_chosen_one(desk, wait_for) -> None:
+    splits = desk.child("splits")
+    other = splits.count() - 1
+    assert [splits.itemData(i) for i in range(splits.count())] == list(desk.presenter._list_splits())
+    splits.setCurrentIndex(other)
+    splits.activated.emit(other)
+    settle(desk, wait_for)
+    assert desk.dialog.findChild(QRadioButton, "scope_split").isChecked()
+    assert desk.presenter.draft.split == splits.itemData(other)
+    assert desk.child("start_export").text() == f"Export {len(desk.dataset.splits[splits.itemData(other)])} images"
 
 
 def test_that_the_command_line_can_be_copied(desk, qtbot) -> None:

@@ -145,7 +145,7 @@ def test_that_another_format_takes_its_own_pattern_again(bench: Bench) -> None:
 
 def test_that_the_command_line_names_the_same_samples_and_folder(bench: Bench) -> None:
     bench.open()
-    bench.presenter.change(scope="numbers", numbers="0-2, 7", format="palette", flattening="smallest")
+    bench.presenter.change(scope="numbers", numbers="1-3, 8", format="palette", flattening="smallest")
     bench.jobs.run()
     command = bench.preview().command
     assert command.startswith("segbench export")
@@ -178,19 +178,53 @@ def test_that_a_folder_the_user_named_is_kept_for_the_next_time(bench: Bench) ->
     assert bench.presenter.draft.out == str(bench.out)
 
 
+def test_that_a_folder_that_failed_is_not_proposed_for_another_dataset(bench: Bench) -> None:
+    bench.out.write_text("a file, no folder")
+    bench.open()
+    bench.presenter.start()
+    bench.jobs.run()
+    bench.session.publish([ExportRequested(5, (), None, (), bench.dataset)])
+    assert bench.presenter.draft.out == str(bench.out)  # the same dataset: to be tried again
+    other = Dataset.from_samples(build_samples(), SHAPES, "others")
+    bench.session.publish([ExportRequested(5, (), None, (), other)])
+    assert bench.presenter.draft.out != str(bench.out)
+
+
+def test_that_any_split_can_be_exported_and_the_own_one_stands_first(bench: Bench) -> None:
+    bench.open()
+    own, other = bench.dataset.split_of(4), bench.dataset.split_of(0)
+    assert list(bench.view.last("show_dialog")[1]) == [own, other]
+    bench.presenter.change(scope="split", split=other)
+    bench.jobs.run()
+    bench.presenter.start()
+    bench.jobs.run()
+    assert bench.view.last("show_done")[0].samples == 3
+
+
+def test_that_the_only_split_is_exported_as_all_images_and_one_image_as_itself(bench: Bench) -> None:
+    bench.open()
+    bench.presenter.change(scope="split")
+    bench.dataset = Dataset.from_samples(build_samples()[3:], SHAPES, "six")
+    bench.open()
+    assert bench.presenter.draft.scope == "all"
+    one = Dataset.from_samples(build_samples()[:1], SHAPES, "one")
+    bench.session.publish([ExportRequested(0, (), None, (), one)])
+    assert bench.presenter.draft.scope == "this"
+
+
 def test_that_without_a_dataset_no_dialog_opens(bench: Bench) -> None:
     bench.session.publish([ExportRequested(0, (), None, (), None)])
     assert bench.view.count("show_dialog") == 0
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"), [("3", [3]), ("0-2, 5", [0, 1, 2, 5]), ("5;1-2,2", [1, 2, 5]), (" 1 - 3 ", [1, 2, 3])]
+    ("text", "expected"), [("3", [2]), ("1-3, 6", [0, 1, 2, 5]), ("6;2-3,3", [1, 2, 5]), (" 2 - 4 ", [1, 2, 3])]
 )
-def test_that_numbers_and_ranges_are_read_in_order(text: str, expected: list[int]) -> None:
+def test_that_numbers_from_one_and_ranges_are_read_in_order(text: str, expected: list[int]) -> None:
     assert parse_numbers(text, 9) == expected
 
 
-@pytest.mark.parametrize("text", ["", "x", "3-1", "9", "1,,-2", "0-9"])
+@pytest.mark.parametrize("text", ["", "x", "3-1", "10", "0", "1,,-2", "0-9", "2-10"])
 def test_that_numbers_that_name_no_sample_are_refused(text: str) -> None:
     with pytest.raises(SegbenchError):
         parse_numbers(text, 9)
@@ -199,5 +233,5 @@ def test_that_numbers_that_name_no_sample_are_refused(text: str) -> None:
 def test_that_each_scope_covers_its_samples() -> None:
     wanted = {"this": [4], "selected": [1, 2], "split": [3, 4], "all": [0, 1, 2, 3, 4], "numbers": [0]}
     for scope, expected in wanted.items():
-        draft = Draft(scope=scope, numbers="0")  # type: ignore[arg-type]
+        draft = Draft(scope=scope, numbers="1")  # type: ignore[arg-type]
         assert list_indices(draft, 4, (1, 2), range(3, 5), 5) == expected

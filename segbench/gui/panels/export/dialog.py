@@ -87,11 +87,20 @@ class ExportDialog(QDialog):
             button.toggled.connect(partial(self._choose, "scope", scope))
             self.scopes.addButton(button)
             self._scope_buttons[scope] = button
-        for scope in ("this", "selected", "split", "all"):
+        self.splits = QComboBox(objectName="splits")
+        self.splits.setAccessibleName("Split")
+        self.splits.activated.connect(lambda i: self._tell(scope="split", split=self.splits.itemData(i)))
+        of_split = QHBoxLayout()
+        of_split.addWidget(self._scope_buttons["split"])
+        of_split.addWidget(self.splits, 1)
+        for scope in ("this", "selected"):
             column.addWidget(self._scope_buttons[scope])
-        self.numbers = QLineEdit(placeholderText="0-19, 42", objectName="numbers")
+        column.addLayout(of_split)
+        column.addWidget(self._scope_buttons["all"])
+        self._scope_buttons["split"].setText("A whole split")
+        self.numbers = QLineEdit(placeholderText="1-20, 43", objectName="numbers")
         self.numbers.setAccessibleName("Numbers of the images")
-        self.numbers.setToolTip("Numbers from 0 over all splits, as `--indices` takes them")
+        self.numbers.setToolTip("Numbers as the Dataset page shows them: from 1, over all splits")
         self.numbers.textEdited.connect(lambda _text: self._pick_numbers())
         line = QHBoxLayout()
         line.addWidget(self._scope_buttons["numbers"])
@@ -138,7 +147,7 @@ class ExportDialog(QDialog):
         self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self.pattern = QLineEdit(objectName="pattern")
         self.pattern.setToolTip(
-            "Fields: {stem} the image's name, {index} its number, {split}, {class}; a / makes a folder"
+            "Fields: {stem} the image's name, {index} its number from 0, {split}, {class}; a / makes a folder"
         )
         self.pattern.textEdited.connect(lambda _text: self._typing.start())
         self.form.addRow("&Name pattern", self.pattern)
@@ -206,17 +215,28 @@ class ExportDialog(QDialog):
     # What the presenter shows -----------------------------------------------------------------------------------------------
 
     def show_counts(
-        self, counts: dict[str, int], names: dict[str, str], reading: Reading | None, classes: ClassTable | None
+        self,
+        counts: dict[str, int],
+        splits: dict[str, int],
+        names: dict[str, str],
+        reading: Reading | None,
+        classes: ClassTable | None,
     ) -> None:
         texts = {
             "this": f"This image ({names['sample']})",
             "selected": f"Selected images ({counts['selected']:,})" if counts["selected"] else "Selected images (mark some in the list of scores)",
-            "split": f"The whole {names['split']} split ({counts['split']:,})",
-            "all": f"The whole dataset ({counts['all']:,})",
+            "all": f"All images ({counts['all']:,})",
         }  # fmt: skip
         for scope, text in texts.items():
             self._scope_buttons[scope].setText(text)
             self._scope_buttons[scope].setEnabled(counts[scope] > 0)
+        several = len(splits) > 1  # the only split of a dataset is all of it
+        self._scope_buttons["split"].setVisible(several)
+        self.splits.setVisible(several)
+        self._scope_buttons["all"].setVisible(counts["all"] > 1)  # one image is the one above
+        self.splits.clear()
+        for split, count in splits.items():
+            self.splits.addItem(f"{split} ({count:,})", split)
         self.masks.clear()
         if counts["network"]:
             self.masks.addItem(f"Predicted by {names['checkpoint']}", "network")
@@ -236,7 +256,7 @@ class ExportDialog(QDialog):
             if field.text() != text and not self._typing.isActive():
                 field.setText(text)
         for box, value in (
-            (self.masks, draft.masks), (self.flattening, draft.flattening), (self.instances, draft.instances),
+            (self.splits, draft.split), (self.masks, draft.masks), (self.flattening, draft.flattening), (self.instances, draft.instances),
             (self.overwrite, draft.overwrite),
         ):  # fmt: skip
             box.setCurrentIndex(max(0, box.findData(value)))

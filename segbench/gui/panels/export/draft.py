@@ -20,9 +20,10 @@ _PART = re.compile(r"(\d+)(?:\s*-\s*(\d+))?")
 
 @dataclass(frozen=True)
 class Draft:
-    """The dialog's choices. masks "network": what the checkpoint predicts; "truth": the dataset's own. `numbers`: "0-19, 42"."""
+    """The dialog's choices. masks "network": what the checkpoint predicts; "truth": the dataset's own. `numbers`: "1-20, 43"."""
 
     scope: Scope = "this"
+    split: str = ""  # of scope "split"; "": that of the image one looks at
     numbers: str = ""
     masks: Masks = "network"
     format: str = ""  # "": the one that loses nothing
@@ -73,18 +74,20 @@ class Done:
 
 
 def parse_numbers(text: str, count: int) -> list[int]:
-    """ "0-19, 42" as sorted sample indices without repetition. Raises SegbenchError naming the part that is wrong."""
+    """ "1-20, 43", counted from 1, as sorted sample indices from 0 without repetition. Raises SegbenchError naming the part that is wrong."""
     found: set[int] = set()
     for part in filter(None, (p.strip() for p in re.split(r"[,;]", text))):
         match = _PART.fullmatch(part)
         if match is None:
-            raise SegbenchError(f"{part!r} is no number and no range.", "Write numbers like 0-19, 42.")
+            raise SegbenchError(f"{part!r} is no number and no range.", "Write numbers like 1-20, 43.")
         first, last = int(match[1]), int(match[2] or match[1])
-        if last < first or last >= count:
-            raise SegbenchError(f"There is no sample {max(first, last)}.", f"The samples are 0 to {count - 1}.")
-        found.update(range(first, last + 1))
+        if not 1 <= first <= last:
+            raise SegbenchError(f"{part!r} is no number and no range.", "Write numbers from 1, like 1-20, 43.")
+        if last > count:
+            raise SegbenchError(f"There is no image {last:,}.", f"The images are 1 to {count:,}.")
+        found.update(range(first - 1, last))
     if not found:
-        raise SegbenchError("No sample is chosen.", "Write numbers like 0-19, 42.")
+        raise SegbenchError("No image is chosen.", "Write numbers like 1-20, 43.")
     return sorted(found)
 
 

@@ -11,7 +11,7 @@ from segbench.errors import SegbenchError
 from segbench.events import Event, ExportRequested, FileExported, JobCancelled, JobDone, JobEvent, JobFailed
 from segbench.gui.panels.export import work
 from segbench.gui.panels.export.draft import Done, Draft, Masks, Preview, list_indices
-from segbench.records import CheckpointInfo, ClassTable, Reading
+from segbench.records import CheckpointInfo, ClassTable, DatasetInfo, Reading
 
 if TYPE_CHECKING:
     from segbench.gui.session import Session
@@ -22,7 +22,12 @@ class ExportView(Protocol):
     """What the presenter asks of the dialog."""
 
     def show_dialog(
-        self, counts: dict[str, int], names: dict[str, str], reading: Reading | None, classes: ClassTable | None
+        self,
+        counts: dict[str, int],
+        splits: dict[str, int],
+        names: dict[str, str],
+        reading: Reading | None,
+        classes: ClassTable | None,
     ) -> None: ...
     def show_draft(self, draft: Draft) -> None: ...
     def show_preview(self, preview: Preview, samples: int) -> None: ...
@@ -46,6 +51,8 @@ class ExportPresenter:
         self._format = ""
         self._written = [0, 0, 0]  # samples, files, hidden pixels
         self._chosen_out = False  # the user has named a folder
+        self._failed_on: DatasetInfo | None = None  # the dataset whose export to that folder failed last
+        self._exported_of: DatasetInfo | None = None  # the dataset that is being exported
         self._hurried = False  # the user has asked for the files before the preview of the draft was there
         self.draft = Draft()
         self.preview: Preview | None = None
@@ -69,6 +76,8 @@ class ExportPresenter:
         if request.dataset is None or not len(request.dataset):
             return
         self._request, self._checkpoint = request, self._session.checkpoint
+        if self._failed_on is not None and self._failed_on != request.dataset.info:
+            self._chosen_out, self._failed_on = False, None
         scope = (
             "selected"
             if request.selected
@@ -78,20 +87,25 @@ class ExportPresenter:
         )
         masks: Masks = "truth" if self._checkpoint is None else self.draft.masks
         has_truth = request.dataset.info.classes is not None
-        self.draft = replace(self.draft, scope=scope, masks=masks if has_truth else "network")
+        splits = self._list_splits()
+        split = self.draft.split if scope == "split" and self.draft.split in splits else next(iter(splits))
+        if scope == "split" and len(splits) == 1:
+            scope = "all"  # which is the same, and the only one the dialog offers
+        if scope == "all" and len(request.dataset) == 1:
+            scope = "this"
+        self.draft = replace(self.draft, scope=scope, split=split, masks=masks if has_truth else "network")
         if not self._chosen_out:
             self.draft = replace(self.draft, out=str(self._propose_folder()))
-        split = self._split
         counts = {
-            "this": 1, "selected": len(request.selected), "split": len(self._span), "all": len(request.dataset),
+            "this": 1, "selected": len(request.selected), "split": splits[split], "all": len(request.dataset),
             "network": int(self._checkpoint is not None), "truth": int(has_truth),
         }  # fmt: skip
         names = {
-            "sample": request.dataset.name(request.index), "split": split,
+            "sample": request.dataset.name(request.index),
             "checkpoint": _name_checkpoint(self._checkpoint) if self._checkpoint is not None else "",
         }  # fmt: skip
         classes = self._checkpoint.classes if self._checkpoint is not None else None
-        self.view.show_dialog(counts, names, request.reading, classes)
+        self.view.show_dialog(counts, splits, names, request.reading, classes)
         self.view.show_draft(self.draft)
         if self.running:
             self.view.show_running(self._written[0], len(self._indices()))
@@ -104,6 +118,7 @@ class ExportPresenter:
         draft = replace(self.draft, **changes)
         if "out" in changes:
             self._chosen_out = bool(draft.out) and draft.out != str(self._propose_folder())
+            self._failed_on = None
         if "format" in changes and draft.format != self.draft.format:
             draft = replace(draft, pattern="")  # a pattern made for one format does not fit another
         if draft != self.draft:
@@ -124,6 +139,7 @@ class ExportPresenter:
         # Behind a training that takes an hour it would never begin: then it goes between two steps
         training = any(other.kind == "train" for other in self._jobs.jobs())
         self._exporting = self._jobs.start("export", job, title=title, urgent=training)
+        self._exported_of, self._failed_on = request.dataset.info, None
         self.view.show_running(0, len(indices))
 
     def cancel(self) -> None:
@@ -154,7 +170,7 @@ class ExportPresenter:
                 case JobCancelled(job=job) if self._is(self._exporting, job):
                     self._end(complete=False)
                 case JobFailed(job=job) if self._is(self._exporting, job):
-                    self._exporting = None
+                    self._exporting, self._failed_on = None, self._exported_of
                     self.view.show_idle()
                 case JobCancelled(job=job) | JobFailed(job=job) if self._is(self._previewing, job):
                     self._previewing, self._hurried = None, False
@@ -189,16 +205,18 @@ class ExportPresenter:
             "export preview", job, title="Previewing the export", urgent=True, newest_wins=True
         )
 
-    @property
-    def _split(self) -> str:
+    def _list_splits(self) -> dict[str, int]:
+        """How many images each split has, that of the image one looks at first."""
         assert self._request is not None
-        return str(self._request.dataset.split_of(self._request.index))
+        dataset = self._request.dataset
+        own = dataset.split_of(self._request.index)
+        return {name: len(dataset.splits[name]) for name in sorted(dataset.splits, key=lambda name: name != own)}
 
     @property
     def _span(self) -> range:
         assert self._request is not None
         dataset = self._request.dataset
-        span: range = dataset.splits[self._split]
+        span: range = dataset.splits[self.draft.split or dataset.split_of(self._request.index)]
         return span
 
     def _indices(self) -> list[int]:

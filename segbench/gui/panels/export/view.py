@@ -35,13 +35,18 @@ class ExportView(QWidget):
         pass
 
     def show_dialog(
-        self, counts: dict[str, int], names: dict[str, str], reading: Reading | None, classes: ClassTable | None
+        self,
+        counts: dict[str, int],
+        splits: dict[str, int],
+        names: dict[str, str],
+        reading: Reading | None,
+        classes: ClassTable | None,
     ) -> None:
         if self.dialog is None:
             # Beside the page that is shown: this holder has no place on the screen
             self.dialog = ExportDialog(self._presenter, QApplication.activeWindow() or self)
             self.dialog.destroyed.connect(self._forget)
-        self.dialog.show_counts(counts, names, reading, classes)
+        self.dialog.show_counts(counts, splits, names, reading, classes)
         self.dialog.open()
         self.dialog.raise_()
 
