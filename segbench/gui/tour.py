@@ -1,5 +1,5 @@
 """The two-minute tour: from an empty window to exported masks. Each step is over when the session says that it has happened,
-whoever did it: the user, or "Do it for me", which asks the same presenters."""
+whoever did it: the user, or "Do it for me", which asks the same presenters. The next one begins when the user asks for it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Step:
-    """One step. over: tells from an event whether it is done; do: does it."""
+    """One step. over: tells from an event whether it has happened; do: does it."""
 
     title: str
     text: str
@@ -51,6 +51,7 @@ class Step:
     over: Callable[[Event], bool]
     do: Callable[[], None]
     busy: str
+    after: str  # what is said when it is over
 
 
 class Tour:
@@ -63,6 +64,8 @@ class Tour:
         self._run = ""
         self._manifest = ""
         self._predicts = False
+        self._over = False  # the present step has happened; the user has not gone on yet
+        self._trained = False  # a training of this tour has ended
         self.coach = Coach()
         self.coach.do_requested.connect(self.do_step)
         self.coach.skip_requested.connect(lambda: self.go_to(self._place + 1))
@@ -78,37 +81,40 @@ class Tour:
                 "Press Generate shapes…, take 200 training and 40 test images, and press Generate. Small is enough for a "
                 "first look.",
                 "&Do it for me", "dataset", lambda e: isinstance(e, DatasetOpened), self._generate, "Drawing 240 images…",
+                "The dataset is open: its images stand in the list on the left. Press Next when you are ready.",
             ),
             Step(
                 "Look at the images",
                 "Walk through the images with the arrow keys or A and D. Beside each image stand its masks and its boxes: "
                 "what the network is to find.",
                 "&Do it for me", "dataset", self._counts_samples, self._browse, "Going through a few images…",
+                "That is how to walk through them. Look around as long as you like.",
             ),
             Step(
                 "Train a network",
                 "On the Training page press Start. “Do it for me” takes a small network and ten passes: about a minute.",
                 "&Do it for me", "training", lambda e: isinstance(e, JobStarted) and e.kind == "train", self._train,
-                "Starting…",
+                "Starting…", "The training has begun. The next step tells what there is to see.",
             ),
             Step(
                 "Watch it learn",
                 "The loss falls, the IoU of each class rises, and the pinned samples show what it sees by now. Wait, or press "
                 "Stop: the best model is kept.",
                 "&Stop now", "training", lambda e: isinstance(e, JobDone | JobCancelled) and e.kind == "train", self._stop,
-                "Stopping after this step…",
+                "Stopping after this step…", "The training has ended, and what it has learned is kept.",
             ),
             Step(
                 "See what it finds",
                 "On the Prediction page choose the run’s best checkpoint and click through the test images: image, truth and "
                 "prediction side by side, with the IoU of each image.",
                 "&Do it for me", "prediction", self._predicted, self._predict, "Predicting…",
+                "Image, truth and prediction stand side by side: A and D lead to the images before and after this one.",
             ),
             Step(
                 "Export the masks",
-                "Press Export masks… on the Prediction page, choose the whole test split and a format, and press Export.",
+                "Press Export masks… on the Prediction page, choose A whole split, test, and a format, and press Export.",
                 "&Do it for me", "prediction", lambda e: isinstance(e, JobDone) and e.kind == "export", self._export,
-                "Writing the masks…",
+                "Writing the masks…", "",
             ),
         )  # fmt: skip
 
@@ -118,6 +124,7 @@ class Tour:
         """From the first step; from the second if a dataset with classes is open already."""
         dataset = self._desk.session.dataset
         self._run = self._manifest = ""
+        self._trained = False
         self.coach.show()
         self.go_to(1 if dataset is not None and dataset.info.classes is not None else 0)
 
@@ -130,17 +137,20 @@ class Tour:
         if place >= len(self._steps):
             self._finish()
             return
-        self._place, self._seen, self._predicts = place, 0, False
+        self._place, self._seen, self._over = place, 0, False
+        self._predicts = self._desk.session.checkpoint is not None
         step = self._steps[place]
         self.coach.show_step(place + 1, len(self._steps), step.title, step.text, step.button)
         self._desk.window.show_page(step.page)
+        if place == WATCHING and self._trained:
+            self._complete(place)  # it has ended while the user was still at the step before
 
     def do_step(self) -> None:
         """Does the present step for the user; behind the last one it opens the folder of the masks."""
         if self._place >= len(self._steps):
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(Path(self._manifest).parent)))
             return
-        if self._place < 0:
+        if self._place < 0 or self._over:
             return
         step = self._steps[self._place]
         self.coach.show_busy(step.busy)
@@ -150,28 +160,38 @@ class Tour:
             self.coach.show_step(self._place + 1, len(self._steps), step.title, str(error), step.button)
 
     def handle(self, events: Sequence[Event]) -> None:
-        """Remembers what later steps need, and goes on when the present step has happened."""
+        """Remembers what later steps need, and tells when the present step has happened."""
         for event in events:
             inner = getattr(event, "event", None)
             if isinstance(inner, TrainingStarted):
                 self._run = inner.run
             if isinstance(event, JobDone) and event.kind == "export":
                 self._manifest = str(event.result or "")
+            if isinstance(event, JobStarted | JobDone | JobCancelled) and event.kind == "train":
+                self._trained = not isinstance(event, JobStarted)
             if not 0 <= self._place < len(self._steps):
                 continue
             step = self._steps[self._place]
-            if isinstance(event, JobFailed) and event.kind == "train" and self._place == WATCHING:
+            if isinstance(event, JobFailed) and event.kind == "train" and self._place in (WATCHING - 1, WATCHING):
                 self.go_to(WATCHING - 1)
+            elif self._over:
+                continue
             elif isinstance(event, JobFailed):  # the error dialog tells why; the step can be tried again
                 self.coach.show_step(self._place + 1, len(self._steps), step.title, step.text, step.button)
             elif step.over(event):
                 # After this batch: the panels hear of the event behind the tour
-                place = self._place + 1
-                QTimer.singleShot(400, self.coach, lambda place=place: self._go_on(place))
+                place = self._place
+                QTimer.singleShot(400, self.coach, lambda place=place: self._complete(place))
 
-    def _go_on(self, place: int) -> None:
-        if self._place == place - 1:
-            self.go_to(place)
+    def _complete(self, place: int) -> None:
+        """Says that a step is over, if the user is still at it; behind the last one comes the end."""
+        if self._place != place or self._over:
+            return
+        if place == len(self._steps) - 1:
+            self._finish()
+            return
+        self._over = True
+        self.coach.show_over(self._steps[place].title, self._steps[place].after)
 
     def _finish(self) -> None:
         self._place = len(self._steps)
@@ -187,7 +207,7 @@ class Tour:
 
     def _counts_samples(self, event: Event) -> bool:
         self._seen += isinstance(event, SampleSelected)
-        return self._seen == LOOK_AT
+        return self._seen >= LOOK_AT
 
     def _predicted(self, event: Event) -> bool:
         """A checkpoint was opened, and a sample went through it (the panel may keep predictions, so a selection counts, too)."""
@@ -249,14 +269,16 @@ class Tour:
         self._desk.session.open_checkpoint(there[0])
 
     def _export(self) -> None:
-        """Opens the dialog, chooses the whole split, and presses Export as soon as the preview stands."""
+        """Opens the dialog, chooses the test split, and presses Export as soon as the preview stands."""
         self._desk.presenters["prediction"].request_export()
         export: Any = self._desk.presenters["export"]
-        export.change(scope="split")
+        dataset = self._desk.session.dataset
+        tested = dataset is not None and "test" in dataset.splits
+        export.change(**({"scope": "split", "split": "test"} if tested else {"scope": "all"}))
         self._press_export(export, EXPORT_TRIES)
 
     def _press_export(self, export: Any, tries: int) -> None:
-        if export.preview is not None and export.preview.problem is None and export.draft.scope == "split":
+        if export.preview is not None and export.preview.problem is None and export.draft.scope in ("split", "all"):
             export.start()
         elif tries and export.draft is not None:
             QTimer.singleShot(EXPORT_WAIT, self.coach, lambda: self._press_export(export, tries - 1))

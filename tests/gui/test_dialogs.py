@@ -14,6 +14,7 @@ from segbench.errors import ErrorReport
 from segbench.events import (
     CheckpointOpened,
     DatasetOpened,
+    JobCancelled,
     JobDone,
     JobEvent,
     JobFailed,
@@ -297,30 +298,51 @@ def _wait_for_step(qtbot, tour, place):
     qtbot.waitUntil(lambda: tour._place == place, timeout=20_000)
 
 
-def test_that_the_tour_goes_on_when_things_happen_whoever_does_them(desk, tour, qtbot, monkeypatch):
+def _go_on(qtbot, tour, place):
+    """The step is over, but it is the user who goes to the next one."""
+    qtbot.waitUntil(lambda: tour._over, timeout=20_000)
+    assert tour._place == place - 1
+    assert tour.coach.skip.text() == "&Next"
+    tour.coach.skip.click()
+    assert tour._place == place
+
+
+def test_that_the_tour_waits_for_next_when_a_step_has_happened_whoever_did_it(desk, tour, qtbot, monkeypatch):
     monkeypatch.setattr(desk.session, "_handlers", [lambda events: tour.handle(events)])
     publish = desk.session.publish
     assert tour.coach.isVisible()
     publish([DatasetOpened(None)])
-    _wait_for_step(qtbot, tour, 1)
-    publish([SampleSelected(k) for k in range(3)])
-    _wait_for_step(qtbot, tour, 2)
+    _go_on(qtbot, tour, 1)
+    publish([SampleSelected(k) for k in range(5)])
+    qtbot.waitUntil(lambda: tour._over, timeout=20_000)
+    assert desk.window.page == "dataset"
+    _go_on(qtbot, tour, 2)
     assert desk.window.page == "training"
     publish([JobStarted(1, "train", "")])
-    _wait_for_step(qtbot, tour, 3)
+    _go_on(qtbot, tour, 3)
     publish([JobEvent(1, "train", TrainingStarted("/run", 0, 9, 9, 1, "cpu", 1, 1, 1, "", Baselines(), 0.0))])
     publish([JobDone(1, "train", None)])
-    _wait_for_step(qtbot, tour, 4)
+    _go_on(qtbot, tour, 4)
     assert desk.window.page == "prediction"
     publish([JobEvent(2, "predict", SamplePredicted("/best", None, 1, 1, 0.1))])
     assert tour._place == 4  # no checkpoint was opened yet
     publish([CheckpointOpened(None), JobEvent(2, "predict", SamplePredicted("/best", None, 1, 1, 0.1))])
-    _wait_for_step(qtbot, tour, 5)
+    _go_on(qtbot, tour, 5)
     publish([JobDone(3, "export", "/masks/manifest.json")])
     _wait_for_step(qtbot, tour, 6)
     assert "/masks" in tour.coach.text.text()
     tour.leave()
     assert not tour.coach.isVisible()
+
+
+def test_that_a_training_that_ends_before_next_is_not_waited_for(desk, tour, qtbot):
+    tour.go_to(2)
+    tour.handle([JobStarted(1, "train", "")])
+    qtbot.waitUntil(lambda: tour._over, timeout=20_000)
+    tour.handle([JobCancelled(1, "train")])
+    tour.coach.skip.click()
+    assert (tour._place, tour._over) == (3, True)
+    tour.leave()
 
 
 def test_that_a_failed_training_leads_back_to_its_start(desk, tour):
@@ -356,7 +378,9 @@ def test_that_the_tour_ends_with_exported_masks(desk, tour, qtbot, monkeypatch, 
         _wait_for_step(qtbot, tour, place)
         if place != module.WATCHING:
             tour.do_step()
-        qtbot.waitUntil(lambda place=place: tour._place == place + 1, timeout=120_000)
+        qtbot.waitUntil(lambda place=place: tour._over or tour._place == place + 1, timeout=120_000)
+        if tour._over:
+            tour.coach.skip.click()
     assert list((home / "data").rglob("*.png"))
     assert list((home / "data").rglob("manifest.json"))
     assert desk.errors.troubles == ()

@@ -77,7 +77,18 @@ class Coach(QFrame):
         self.do.setText(button)
         self.do.setVisible(bool(button))
         self.do.setEnabled(True)
+        self.skip.setText("&Skip")
         self.skip.setVisible(can_skip)
+        mark(self.skip, "")
+
+    def show_over(self, title: str, text: str) -> None:
+        """The step is done; the next one comes when the user asks for it."""
+        self.title.setText(f"{title}: done")
+        self.text.setText(text)
+        self.do.hide()
+        self.skip.setText("&Next")
+        self.skip.show()
+        mark(self.skip, "primary")
 
     def show_busy(self, text: str) -> None:
         """The step is being done."""
