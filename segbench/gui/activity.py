@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from segbench.events import (
+    EpochDone,
     Event,
     FileExported,
     ImageScored,
@@ -44,6 +45,7 @@ class Work:
     first_done: int = 0  # a continued run begins in the middle
     paused: bool = False
     steps: bool = False  # counted in steps from now on: a validation inside a training does not move its bar
+    validating: tuple[int, int] | None = None  # images done, of all, while a training validates
     moved: float = field(default=0.0)  # when `done` last grew
 
     @property
@@ -53,6 +55,16 @@ class Work:
         if self.paused or not self.total or gone <= 0 or spent < SETTLE_SECONDS:
             return None
         return max(0.0, spent / gone * (self.total - self.done))
+
+    @property
+    def news(self) -> str:
+        """How it goes, in a few words; a validation has no time left of its own, since only steps are timed."""
+        if self.paused:
+            return "paused"
+        if self.validating is not None:
+            return f"validating {self.validating[0]:,} of {self.validating[1]:,}"
+        left = self.seconds_left
+        return "" if left is None else describe_time_left(left)
 
 
 class Activity:
@@ -89,7 +101,11 @@ class Activity:
                 work.total, work.began, work.steps = event.total_steps, self._clock(), True
                 self.device = event.device
             case StepDone():
-                work.done, work.moved = event.step, self._clock()
+                work.done, work.moved, work.validating = event.step, self._clock(), None
+            case EpochDone():
+                work.validating = None
+            case Progressed(what="validating") if work.steps:
+                work.validating = event.done, event.total
             case Progressed() | SamplePredicted() | FileExported() | ImageScored() if not work.steps:
                 work.done, work.total, work.moved = event.done, event.total, self._clock()
 

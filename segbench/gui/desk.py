@@ -27,7 +27,7 @@ from segbench.events import (
     RunOpened,
 )
 from segbench.gui import theme
-from segbench.gui.activity import QUIET, Activity, describe_bytes, describe_time_left
+from segbench.gui.activity import QUIET, Activity, describe_bytes
 from segbench.gui.dialogs.buttons import strip_icons
 from segbench.gui.dialogs.error import ErrorDialog
 from segbench.gui.dialogs.menu import MenuDialogs
@@ -265,9 +265,7 @@ class Desk:
             status.show_no_job()
         else:
             title = work.title if not self.activity.others else f"{work.title} (+ {self.activity.others} more)"
-            left = work.seconds_left
-            told = "paused" if work.paused else "" if left is None else describe_time_left(left)
-            status.show_job(title, work.done, work.total, told, work.kind not in UNSTOPPABLE)
+            status.show_job(title, work.done, work.total, work.news, work.kind not in UNSTOPPABLE)
         status.device.setText(self.activity.device or self._device_text)
         if self.activity.memory is not None:
             self._show_memory(self.activity.memory)

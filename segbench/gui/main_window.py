@@ -214,7 +214,7 @@ class MainWindow(QMainWindow):
         add(file, "open_folder", "&Open dataset folder…", self.open_folder_requested, QKeySequence.StandardKey.Open,
             "Open a folder of images and masks, or a run", "folder")  # fmt: skip
         add(file, "open_file", "Open &file…", self.open_file_requested, "Ctrl+Shift+O",
-            "Open a dataset in one file (.gz) or a checkpoint", "file")  # fmt: skip
+            "Open a dataset in one file (.gz), a checkpoint, or images", "file")  # fmt: skip
         self.recent_menu = file.addMenu("Open &recent")
         self.recent_menu.setEnabled(False)
         file.addSeparator()

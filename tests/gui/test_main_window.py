@@ -44,6 +44,18 @@ def test_that_control_and_a_number_change_pages(window, qtbot):
     assert window.page == "dataset"
 
 
+def test_that_the_status_bar_keeps_its_height_when_a_job_can_be_cancelled(window, qtbot):
+    qtbot.wait(50)
+    before = window.status.height()
+    window.status.show_job("Training", 3, 9, "12 s left", True)
+    qtbot.wait(50)
+    assert window.status.cancel.isVisible()
+    assert window.status.height() == before
+    window.status.show_no_job()
+    qtbot.wait(50)
+    assert window.status.height() == before
+
+
 def test_that_no_two_actions_share_a_shortcut(window):
     keys = [k for entry in list_entries(window.menuBar()) for k in entry.shortcuts.split(" / ") if k]
     assert [key for key, times in Counter(keys).items() if times > 1] == []

@@ -133,6 +133,23 @@ def test_that_a_validation_inside_a_training_does_not_move_its_bar():
     assert activity.memory.used == 5
 
 
+def test_that_a_validation_is_told_instead_of_a_time_that_leaves_it_out():
+    now = [0.0]
+    activity = Activity(lambda: now[0])
+    _start(activity, 1, "train")
+    started = TrainingStarted("/run", 0, 300, 50, 6, "cpu, 1 thread", 7, 200, 40, "test", Baselines(), 0.0)
+    activity.adopt([JobEvent(1, "train", started)])
+    now[0] = 10.0
+    activity.adopt([JobEvent(1, "train", StepDone(299, 0.5, 1e-3, 10.0, 4))])
+    assert activity.shown.news == "1 s left"
+    activity.adopt([JobEvent(1, "train", Progressed("validating", 12, 34))])
+    assert activity.shown.news == "validating 12 of 34"
+    activity.adopt([JobEvent(1, "train", StepDone(300, 0.5, 1e-3, 10.0, 4))])
+    assert "validating" not in activity.shown.news
+    activity.adopt([JobPaused(1)])
+    assert activity.shown.news == "paused"
+
+
 def test_that_times_and_sizes_read_well():
     assert describe_time_left(0.2) == "1 s left"
     assert describe_time_left(200) == "about 3 min left"

@@ -8,6 +8,8 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QStatusBar, QTo
 from segbench.gui.icons import dress
 from segbench.gui.theme import mark
 
+BUTTON_SIDE = 22  # logical pixels
+
 
 class Status(QStatusBar):
     """`cancel_requested` when the cross beside the running job is pressed."""
@@ -22,6 +24,7 @@ class Status(QStatusBar):
         self.dataset = QLabel("No dataset open")
         self.dataset.setObjectName("status_dataset")
         self.dataset.setContentsMargins(8, 0, 8, 0)
+        self.dataset.setMinimumHeight(BUTTON_SIDE)  # as high without a job as with one: the pages above stay in place
         mark(self.dataset, "muted")
         self.addWidget(self.dataset)
         self.work = QWidget()
@@ -41,6 +44,7 @@ class Status(QStatusBar):
         self.cancel = QToolButton()
         self.cancel.setObjectName("status_cancel")
         self.cancel.setAutoRaise(True)
+        self.cancel.setFixedSize(BUTTON_SIDE, BUTTON_SIDE)
         self.cancel.setToolTip("Cancel this job")
         self.cancel.setAccessibleName("Cancel the running job")
         dress(self.cancel, "close", "muted", 12)

@@ -16,7 +16,7 @@ SENTENCE = "Browse images and masks, train a segmentation network, see where it 
 DOORS = (  # signal, label, icon, what it does
     ("generate_requested", "&Generate shapes…", "shapes", "Make a dataset of coloured shapes to try everything on"),
     ("open_folder_requested", "Open &folder…", "folder", "Images and masks, CamVid, Pascal VOC, or a run"),
-    ("open_file_requested", "Open f&ile…", "file", "A PurdueShapes5 .gz or a checkpoint"),
+    ("open_file_requested", "Open f&ile…", "file", "A PurdueShapes5 .gz, a checkpoint, or images of your own"),
 )
 
 
