@@ -14,6 +14,8 @@ from segbench.events import (
     JobCancelled,
     JobDone,
     JobEvent,
+    JobPaused,
+    JobResumed,
     PageRequested,
     RunContinueRequested,
     RunOpened,
@@ -51,12 +53,20 @@ class FakeView:
     def __init__(self) -> None:
         self.runs: tuple[RunInfo, ...] = ()
         self.current = ""
+        self.forgotten = False
+        self.paused = ""
 
     def show_runs(self, runs: tuple[RunInfo, ...], folder: str) -> None:
         self.runs = runs
 
+    def forget_ticks(self) -> None:
+        self.forgotten = True
+
     def show_current(self, path: str) -> None:
         self.current = path
+
+    def show_paused(self, path: str) -> None:
+        self.paused = path
 
 
 class Stage:
@@ -103,6 +113,13 @@ def test_that_opening_a_run_shows_it_on_the_training_page(stage: Stage) -> None:
     assert stage.view.current == "/r/one"
 
 
+def test_that_ticks_are_forgotten_when_comparing_is_stopped_elsewhere(stage: Stage) -> None:
+    stage.session.publish([RunsCompared(("/r/one", "/r/two"))])
+    assert not stage.view.forgotten
+    stage.session.publish([RunsCompared(())])
+    assert stage.view.forgotten
+
+
 def test_that_ticks_and_continue_go_out_as_events(stage: Stage) -> None:
     stage.presenter.compare(["/r/a", "/r/b"])
     stage.presenter.continue_run("/r/a")
@@ -118,6 +135,17 @@ def test_that_the_list_is_read_again_when_a_run_begins_ends_or_is_deleted(stage:
     stage.session.publish([JobDone(4, "delete run", None)])
     stage.session.publish([JobDone(5, "predict", None)])
     assert stage.jobs.kinds() == ["list runs"] * 3
+
+
+def test_that_a_paused_training_is_told_until_it_goes_on_or_ends(stage: Stage) -> None:
+    stage.session.publish([JobEvent(3, "train", started_fact("/r/one")), JobPaused(2)])
+    assert stage.view.paused == ""
+    stage.session.publish([JobPaused(3)])
+    assert stage.view.paused == "/r/one"
+    stage.session.publish([JobResumed(3)])
+    assert stage.view.paused == ""
+    stage.session.publish([JobPaused(3), JobCancelled(3, "train")])
+    assert stage.view.paused == ""
 
 
 def test_that_the_run_in_training_is_never_deleted(stage: Stage) -> None:

@@ -12,6 +12,8 @@ from segbench.events import (
     JobDone,
     JobEvent,
     JobFailed,
+    JobPaused,
+    JobResumed,
     RunContinueRequested,
     RunOpened,
     RunsCompared,
@@ -31,6 +33,8 @@ class RunsView(Protocol):
 
     def show_runs(self, runs: Sequence[RunInfo], folder: str) -> None: ...
     def show_current(self, path: str) -> None: ...
+    def forget_ticks(self) -> None: ...
+    def show_paused(self, path: str) -> None: ...
 
 
 class RunsPresenter:
@@ -123,15 +127,22 @@ class RunsPresenter:
                 case RunsListed(runs=runs):
                     self._runs = tuple(sorted(runs, key=lambda run: -run.started))
                     self._view.show_runs(self._runs, str(find_runs_folder(self._session.settings)))
+                case RunsCompared(paths=()):
+                    self._view.forget_ticks()
                 case RunOpened(path=path):
                     self._view.show_current(path)
                 case JobEvent(job=job, kind="train", event=TrainingStarted(run=path)):
                     self._training, self._training_job = path, job
                     self._view.show_current(path)
                     stale = True
+                case JobPaused(job=job) if job == self._training_job:
+                    self._view.show_paused(self._training)
+                case JobResumed(job=job) if job == self._training_job:
+                    self._view.show_paused("")
                 case JobDone() | JobCancelled() | JobFailed() if event.kind in ("train", "delete run", "rename run"):
                     if event.job == self._training_job:
                         self._training, self._training_job = "", 0
+                        self._view.show_paused("")
                     stale = True
         if stale:
             self.refresh()

@@ -42,6 +42,7 @@ class RunTable(QAbstractTableModel):
         self.runs: tuple[RunInfo, ...] = ()
         self._ticked: dict[str, None] = {}  # in the order of ticking
         self._current = ""
+        self._paused = ""
 
     @property
     def ticked(self) -> tuple[str, ...]:
@@ -64,6 +65,12 @@ class RunTable(QAbstractTableModel):
         self._current = path
         if self.runs:
             self.dataChanged.emit(self.index(0, 0), self.index(len(self.runs) - 1, len(COLUMNS) - 1))
+
+    def set_paused(self, path: str) -> None:
+        """This run reads "Paused", "" for none."""
+        self._paused = path
+        if self.runs:
+            self.dataChanged.emit(self.index(0, 1), self.index(len(self.runs) - 1, 1))
 
     def clear_ticks(self) -> None:
         if self._ticked:
@@ -91,6 +98,8 @@ class RunTable(QAbstractTableModel):
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         run, column = self.runs[index.row()], index.column()
         match role:
+            case Qt.ItemDataRole.DisplayRole if column == 1 and self._is_paused(run):
+                return "Paused"
             case Qt.ItemDataRole.DisplayRole:
                 return describe_run(run)[column]
             case Qt.ItemDataRole.CheckStateRole if column == 0:
@@ -98,7 +107,11 @@ class RunTable(QAbstractTableModel):
             case Qt.ItemDataRole.TextAlignmentRole if column in (2, 3, 4):
                 return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             case Qt.ItemDataRole.ForegroundRole if column == 1:
-                return getattr(current_theme(), _STATE_ROLES.get(run.state, "muted"))
+                return (
+                    current_theme().warning
+                    if self._is_paused(run)
+                    else getattr(current_theme(), _STATE_ROLES.get(run.state, "muted"))
+                )
             case Qt.ItemDataRole.FontRole if run.path == self._current:
                 font = QFont()
                 font.setBold(True)
@@ -110,6 +123,9 @@ class RunTable(QAbstractTableModel):
             case _ if role == PATH_ROLE:
                 return run.path
         return None
+
+    def _is_paused(self, run: RunInfo) -> bool:
+        return run.state == "running" and run.path == self._paused
 
     def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
         if role != Qt.ItemDataRole.CheckStateRole or index.column() != 0:

@@ -26,7 +26,7 @@ from segbench.gui.panels.runs.presenter import RunsPresenter
 from segbench.gui.panels.runs.table import PATH_ROLE, RunFilter, RunTable
 from segbench.gui.theme import theme_signals
 from segbench.gui.widgets.empty_state import EmptyState
-from segbench.gui.widgets.parts import build_tool
+from segbench.gui.widgets.parts import build_tool, drop_icons
 
 if TYPE_CHECKING:
     from segbench.records import RunInfo
@@ -64,6 +64,13 @@ class RunsView(QWidget):
     def show_current(self, path: str) -> None:
         self._current = path
         self.model.set_current(path)
+
+    def show_paused(self, path: str) -> None:
+        """The run that waits in this window, "" for none: its folder cannot tell that from running."""
+        self.model.set_paused(path)
+
+    def forget_ticks(self) -> None:
+        self.model.clear_ticks()
 
     # What the window asks for ----------------------------------------------------------------------------------------------
 
@@ -234,6 +241,8 @@ class RunsView(QWidget):
         dialog.setWindowTitle("Rename run")
         dialog.setLabelText("Name (the folder keeps its own)")
         dialog.setTextValue(run.name)
+        dialog.setOkButtonText("Rename")
+        drop_icons(dialog)
         dialog.textValueSelected.connect(lambda name: self._presenter.rename(run.path, name))
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
