@@ -136,6 +136,8 @@ def test_that_letters_typed_into_the_search_are_text(shapes: Panel, qtbot: objec
     search.clear()
     qtbot.keyClicks(search, "0004")  # type: ignore[attr-defined]
     wait_for(lambda: shapes.view.filter_bar.note.text() == "2 of 48 samples")  # train and test have a 00004 each
+    model = shapes.view.gallery.model()
+    assert [model.index(row, 0).data() for row in range(2)] == ["00004 (train)", "00004 (test)"]
 
 
 def test_that_g_and_a_number_go_to_a_sample(shapes: Panel, qtbot: object, wait_for: Wait) -> None:
@@ -144,7 +146,9 @@ def test_that_g_and_a_number_go_to_a_sample(shapes: Panel, qtbot: object, wait_f
     assert QApplication.focusWidget() is view.toolbar.number
     qtbot.keyClicks(view.toolbar.number, "31")  # type: ignore[attr-defined]
     press(qtbot, view.toolbar.number, Qt.Key.Key_Return)
-    wait_for(lambda: shapes.shown == "Image: 00031")
+    wait_for(lambda: shapes.shown == "Image: 00030")  # people count from 1
+    assert view.toolbar.number.value() == 31
+    assert view.toolbar.place.text() == " of 48, train 31"
     assert QApplication.focusWidget() is view.figure.image_canvas
 
 

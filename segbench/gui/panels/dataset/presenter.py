@@ -49,12 +49,15 @@ class Lookups(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the panel stands: sample `index` of `total`, in row `row` (from 0; -1: filtered out) of `shown` samples listed."""
+    """Where the panel stands: sample `index` of `total`, in row `row` (from 0; -1: filtered out) of `shown` samples listed.
+    split: its name where there are several, else ""; place: where the sample stands in it, from 0."""
 
     index: int
     total: int
     row: int
     shown: int
+    split: str = ""
+    place: int = 0
 
 
 class ScanState(NamedTuple):
@@ -254,7 +257,9 @@ class DatasetPresenter:
 
     def _show_place(self, index: int) -> None:
         assert self._dataset is not None
-        place = Place(index, len(self._dataset), self._find_row(index), len(self._list))
+        split = self._dataset.split_of(index) if len(self._dataset.splits) > 1 else ""
+        start = self._dataset.splits[split].start if split else 0
+        place = Place(index, len(self._dataset), self._find_row(index), len(self._list), split, index - start)
         self.view.show_place(place, index in self._session.pins.indices)
 
     def _find_row(self, index: int) -> int:

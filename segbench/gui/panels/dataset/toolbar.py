@@ -12,7 +12,7 @@ from segbench.gui.widgets.parts import build_label
 
 class Toolbar(QToolBar):
     """Buttons are the panel's own actions; what does not fit goes behind an arrow at the end. `index_entered` carries the
-    sample the user typed."""
+    sample the user typed, from 0; people read and type numbers from 1."""
 
     index_entered = Signal(int)
 
@@ -26,13 +26,13 @@ class Toolbar(QToolBar):
         self.layout().setSpacing(3)
         self.number = QSpinBox()
         self.number.setObjectName("sample_number")
-        self.number.setAccessibleName("Index of the sample")
-        self.number.setToolTip("Go to the sample with this index (G)")
+        self.number.setAccessibleName("Number of the sample")
+        self.number.setToolTip("Go to the sample with this number (G)")
         self.number.setKeyboardTracking(False)
         self.number.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
         self.number.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.number.setFixedWidth(self.number.fontMetrics().horizontalAdvance("000000") + 20)
-        self.number.valueChanged.connect(self.index_entered)
+        self.number.valueChanged.connect(lambda number: self.index_entered.emit(number - 1))
         self.place = build_label("", "place", "muted")
 
     def add_button(self, action: QAction, text: str) -> QAction:
@@ -60,15 +60,18 @@ class Toolbar(QToolBar):
     def set_place(self, place: Place) -> None:
         """Shows where one stands, without telling of it."""
         with QSignalBlocker(self.number):
-            self.number.setRange(0, max(0, place.total - 1))
-            self.number.setValue(place.index)
+            self.number.setRange(1, max(1, place.total))
+            self.number.setValue(place.index + 1)
+        split = f", {place.split} {place.place + 1:,}" if place.split else ""
         if place.shown == place.total:
-            self.place.setText(f" of {place.total:,}")
+            self.place.setText(f" of {place.total:,}{split}")
         elif place.row < 0:
-            self.place.setText(" not listed")
+            self.place.setText(f"{split}, not listed")
         else:
-            self.place.setText(f" ({place.row + 1:,} of {place.shown:,} listed)")
-        tip = f"Indices run from 0 to {max(0, place.total - 1):,} over all splits."
+            self.place.setText(f"{split} ({place.row + 1:,} of {place.shown:,} listed)")
+        tip = f"Numbers run from 1 to {max(1, place.total):,} over all splits."
+        if place.split:
+            tip += f" This is number {place.place + 1:,} of {place.split}."
         if place.row < 0:
             tip += " The filter leaves this sample out; Next goes on in the list."
         self.place.setToolTip(tip)

@@ -73,7 +73,7 @@ class DatasetView(QWidget):
         self._add("next", "Next sample", lambda: ask.step(1), "D Right")
         self._add("first", "First sample", lambda: ask.go_to_end(False), "Home")
         self._add("last", "Last sample", lambda: ask.go_to_end(True), "End")
-        self._add("go", "Go to sample", self.toolbar.ask_number, "G", "Go to the sample with an index")
+        self._add("go", "Go to sample", self.toolbar.ask_number, "G", "Go to the sample with a number")
         self._separate()
         self._add("find", "Search by name", self.filter_bar.search.setFocus, "Ctrl+F")
         self._separate()
@@ -320,7 +320,7 @@ class DatasetView(QWidget):
         self.filter_bar.set_dataset(info)
         colors = info.classes.colors if info.classes else ()
         self.gallery.set_indices(())
-        self.gallery.set_source(lookups.name_of, lookups.classes_of, colors, self._describe)
+        self.gallery.set_source(self._name_cell, lookups.classes_of, colors, self._describe)
         self.gallery.set_empty_text("No sample passes the filter" if info.count else "This dataset is empty")
         self.figure.set_classes(info.classes, boxes)
         self.classes.set_classes(info.classes)
@@ -399,11 +399,19 @@ class DatasetView(QWidget):
         if not picture.isNull():
             QGuiApplication.clipboard().setImage(picture)
 
+    def _name_cell(self, index: int) -> str:
+        """A sample's name; a search may find the same one in several splits, so then with its split."""
+        if self._lookups is None or self._info is None:
+            return ""
+        name = self._lookups.name_of(index)
+        searched = bool(self.filter_bar.search.text()) and len(self._info.splits) > 1
+        return f"{name} ({self._lookups.split_of(index)})" if searched else name
+
     def _describe(self, index: int) -> str:
         """A sample in words, for tooltips and screen readers."""
         if self._lookups is None or self._info is None:
             return ""
-        parts = [self._lookups.name_of(index), self._lookups.split_of(index), f"index {index:,}"]
+        parts = [self._lookups.name_of(index), self._lookups.split_of(index), f"number {index + 1:,}"]
         names = self._info.classes.names if self._info.classes else ()
         present = [names[k] for k in self._lookups.classes_of(index)]
         if index in self.gallery.pinned:
