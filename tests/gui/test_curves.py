@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QWheelEvent
-from PySide6.QtWidgets import QApplication, QCheckBox, QSlider, QToolButton
+from PySide6.QtCore import QPoint, QPointF, QSizeF, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QWheelEvent
+from PySide6.QtWidgets import QApplication, QCheckBox, QPushButton, QSlider, QToolButton, QWidget
 
 from segbench.events import EpochDone, LoggedEvent, StepDone, TrainingStarted
+from segbench.formats.purdue_records import PURDUE_CLASSES
 from segbench.gui import theme
 from segbench.gui.theme import Theme, contrast
+from segbench.gui.widgets.chart import Level
 from segbench.gui.widgets.curve_model import LECTURE_LOSSES, RunCurves, list_lecture_spans
 from segbench.gui.widgets.curves import CurvePlot
-from segbench.gui.widgets.run_colors import LINE_CONTRAST, RUN_COLORS, readable, run_color
+from segbench.gui.widgets.run_colors import LINE_CONTRAST, RUN_COLORS, keep_apart, readable, run_color
 from segbench.records import Baselines, ClassScore, Scores
 
 
@@ -309,3 +312,54 @@ def test_that_the_switches_follow_a_change_of_theme(plot: CurvePlot, qapp: QAppl
         assert part.palette().buttonText().color() == theme.DARK.text
     finally:
         theme.apply(qapp, "light")
+
+
+def test_that_yellow_and_orange_stay_two_colours_on_a_light_surface(any_theme: Theme) -> None:
+    colors = [QColor(*color) for color in PURDUE_CLASSES.colors]
+    kept = keep_apart(colors, any_theme)
+    assert all(contrast(color, any_theme.surface) >= LINE_CONTRAST for color in kept)
+    for place, one in enumerate(kept):
+        for other in kept[:place]:
+            assert math.dist(one.getRgbF()[:3], other.getRgbF()[:3]) > 0.2
+
+
+def test_that_the_lecture_line_has_a_value_under_the_pointer_and_at_the_newest_step(plot: CurvePlot) -> None:
+    _show(plot, "a", steps=300)
+    plot.set_lecture(True, [400.0] * 12)
+    plot.redraw()
+    assert plot.legend.value("lecture") == f"{LECTURE_LOSSES[0]:.4g}"
+    plot._take_pointer(1500.0)
+    assert plot.legend.value("lecture") == f"{LECTURE_LOSSES[1]:.4g}"
+    plot._take_pointer(2300.0)  # between two means the last one stands
+    assert plot.legend.value("lecture") == f"{LECTURE_LOSSES[1]:.4g}"
+
+
+def test_that_a_comparison_is_said_above_the_charts_and_can_be_stopped(plot: CurvePlot, qtbot: Any) -> None:
+    row, stop = plot.findChild(QWidget, "comparison"), plot.findChild(QPushButton, "stop_comparing")
+    assert row.isHidden()
+    plot.show_comparison("2 runs are compared.")
+    assert row.isVisible()
+    with qtbot.waitSignal(plot.stop_comparing_requested):
+        stop.click()
+    plot.show_comparison("")
+    assert row.isHidden()
+
+
+def test_that_numbers_of_a_low_chart_do_not_run_into_each_other(plot: CurvePlot) -> None:
+    axis = plot.rate_chart.getAxis("left")
+    room = QFontMetricsF(axis.font()).height()
+    for size in (20, 30, 45, 60, 90, 200, 600):
+        spacing = axis.tickSpacing(0.0, 1.1e-3, size)[0][0]
+        assert spacing / 1.1e-3 * size >= room or spacing >= 1.1e-3
+
+
+def test_that_a_levels_label_does_not_lie_on_a_reference_line(plot: CurvePlot) -> None:
+    chart = plot.loss_chart
+    chart.set_lines({})
+    chart.set_levels([Level(50.0, "best constant  50", QColor("black"), above=False)])
+    chart.view.setRange(xRange=(0, 1000), yRange=(0, 100), padding=0)
+    size = QSizeF(90, 16)
+    chart.set_spans([])
+    assert chart._choose_corner(chart.levels[0], size, 50.0, []) == (True, True)
+    chart.set_spans([([(1.0, 1000.0, 49.0)], QColor("pink"), Qt.PenStyle.SolidLine)])
+    assert chart._choose_corner(chart.levels[0], size, 50.0, []) == (True, False)

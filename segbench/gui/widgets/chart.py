@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QColor, QPen
+from PySide6.QtCore import QRectF, QSizeF, Qt, Signal
+from PySide6.QtGui import QColor, QFontMetricsF, QPen
 from PySide6.QtWidgets import QWidget
 
 from segbench.gui.theme import current_theme
@@ -56,6 +56,20 @@ class _View(pg.ViewBox):
         super().wheelEvent(event, axis=0 if axis is None else axis)
 
 
+class _ValueAxis(pg.AxisItem):
+    """A y axis whose numbers do not run into each other in a low chart."""
+
+    def tickSpacing(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, float]]:
+        levels: list[tuple[float, float]] = super().tickSpacing(minVal, maxVal, size)
+        room = QFontMetricsF(self.font()).height() * 1.2
+        span, spacing = maxVal - minVal, levels[0][0]
+        if span <= 0 or spacing / span * size >= room:
+            return levels
+        while spacing < span and spacing / span * size < room:
+            spacing *= 2
+        return [(spacing, 0.0)]
+
+
 class Chart(pg.PlotWidget):
     """Lines, levels, spans, a marker for the best, a crosshair. Call `draw` when something changed; nothing redraws by itself."""
 
@@ -65,7 +79,8 @@ class Chart(pg.PlotWidget):
 
     def __init__(self, title: str, name: str, parent: QWidget | None = None, *, share: bool = False) -> None:
         """share: values are 0..1, so that the y range starts at 0."""
-        super().__init__(parent, enableMenu=False, viewBox=_View(enableMenu=False))
+        axes = {"left": _ValueAxis("left")}
+        super().__init__(parent, enableMenu=False, viewBox=_View(enableMenu=False), axisItems=axes)
         self.setObjectName(name)
         self.setAccessibleName(title)
         self.title = title
@@ -77,6 +92,7 @@ class Chart(pg.PlotWidget):
         self._levels: list[tuple[Level, pg.PlotCurveItem, pg.TextItem]] = []
         self._spans: list[pg.PlotCurveItem] = []
         self._span_values: tuple[float, ...] = ()
+        self._pieces: list[tuple[float, float, float]] = []  # of all spans
         self._y_range: tuple[float, float] | None = None
         self._moving = False
         self.y_moved = False  # by the user's hand
@@ -169,6 +185,7 @@ class Chart(pg.PlotWidget):
         for item in self._spans:
             self.removeItem(item)
         self._spans, values = [], []
+        self._pieces = [piece for pieces, _, _ in groups for piece in pieces]
         for pieces, color, style in groups:
             x = np.array([(a, b) for a, b, _ in pieces], np.float64).ravel()
             y = np.array([(c, c) for _, _, c in pieces], np.float64).ravel()
@@ -295,6 +312,7 @@ class Chart(pg.PlotWidget):
 
     def _place_levels(self) -> None:
         (x0, x1), (y0, y1) = self.view.viewRange()
+        taken: list[QRectF] = []
         for level, line, text in self._levels:
             y = float(self._scale(np.array([level.y]))[0])
             shown = math.isfinite(y) and y0 <= y <= y1
@@ -302,7 +320,37 @@ class Chart(pg.PlotWidget):
             text.setVisible(shown)
             if shown:
                 line.setData([x0, x1], [y, y])
-                text.setPos(x1, y)
+                right, below = self._choose_corner(level, text.boundingRect().size(), y, taken)
+                text.setAnchor((float(right), 0.0 if below else 1.0))
+                text.setPos(x1 if right else x0, y)
+
+    def _choose_corner(self, level: Level, size: QSizeF, y: float, taken: list[QRectF]) -> tuple[bool, bool]:
+        """(at the right, below the line): the first place where a label covers no span, no other label and no edge. Adds it to
+        those that are taken."""
+        (x0, x1), (y0, y1) = self.view.viewRange()
+        across, down = self.view.width() / max(x1 - x0, 1e-12), self.view.height() / max(y1 - y0, 1e-12)
+        scaled = self._scale(np.array([height for _, _, height in self._pieces], np.float64))
+        spans = [
+            QRectF((a - x0) * across, (y1 - float(height)) * down - 2, (b - a) * across, 4)
+            for (a, b, _), height in zip(self._pieces, scaled, strict=True)
+            if math.isfinite(height)
+        ]
+        middle = (y1 - y) * down
+        places = [(right, below) for right in (True, False) for below in (not level.above, level.above)]
+        rects = []
+        for right, below in places:
+            left = self.view.width() - size.width() if right else 0.0
+            rects.append(QRectF(left, middle if below else middle - size.height(), size.width(), size.height()))
+        free = (
+            place
+            for place, rect in enumerate(rects)
+            if rect.top() >= 0
+            and rect.bottom() <= self.view.height()
+            and not any(rect.intersects(other) for other in (*spans, *taken))
+        )
+        chosen = next(free, 0)
+        taken.append(rects[chosen])
+        return places[chosen]
 
     def restyle(self) -> None:
         """Takes over the theme's colours."""

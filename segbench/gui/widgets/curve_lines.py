@@ -12,9 +12,10 @@ from segbench.gui.theme import current_theme
 from segbench.gui.widgets.chart import Level, Line
 from segbench.gui.widgets.curve_legend import LegendRow
 from segbench.gui.widgets.curve_model import LECTURE_LOSSES, RunCurves, list_lecture_spans
-from segbench.gui.widgets.run_colors import mix, readable, run_color
+from segbench.gui.widgets.run_colors import keep_apart, mix, readable, run_color
 
 SOLID, DASH, DOT = Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine
+DASH_DOT = Qt.PenStyle.DashDotLine
 VALIDATION_COLOR = QColor("#d55e00")
 LECTURE_COLOR = QColor("#cc79a7")
 REFERENCE_COLOR = QColor("#e69f00")
@@ -85,9 +86,11 @@ def _add_iou(
         tip = "Mean IoU on even rows and columns: the lecture's output layer reaches no others."
         line = Line(run.grid_iou, color or theme.muted, 2, DOT, marks=True, order=19)
         made.add("iou", (key, "grid"), "…even pixels", tip, line)
-    for name, series in run.classes.items():
-        style = (SOLID, DASH, DOT)[number % 3] if color else SOLID
-        line = Line(series, readable(class_colors.get(name, theme.muted), theme), 1, style, marks=True, order=10)
+    # Alone, neighbouring classes differ in their dashes, too: colours are not for every eye
+    shades = keep_apart([class_colors.get(name, theme.muted) for name in run.classes], theme)
+    for place, ((name, series), shade) in enumerate(zip(run.classes.items(), shades, strict=True)):
+        style = (SOLID, DASH, DOT)[number % 3] if color else (SOLID, DASH, DASH_DOT)[place % 3]
+        line = Line(series, shade, 1, style, marks=True, order=10)
         made.add("iou", (key, name), name, f"IoU of {name} on the validation images.", line)
         if color is not None:
             made.hidden.append((key, name))  # too many lines at once: they wait to be asked for

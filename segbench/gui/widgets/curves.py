@@ -7,7 +7,7 @@ from collections.abc import Hashable, Sequence
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QHideEvent, QShowEvent
-from PySide6.QtWidgets import QLabel, QSizePolicy, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QSplitter, QVBoxLayout, QWidget
 
 from segbench.events import LoggedEvent
 from segbench.gui.theme import current_theme, theme_signals
@@ -16,7 +16,7 @@ from segbench.gui.widgets.curve_legend import CurveLegend
 from segbench.gui.widgets.curve_lines import Composition, compose
 from segbench.gui.widgets.curve_model import RunCurves
 from segbench.gui.widgets.curve_tools import CurveTools
-from segbench.gui.widgets.parts import build_label
+from segbench.gui.widgets.parts import build_label, build_push
 
 REDRAW_MS = 40
 _STEPS = (1.0, 1.25, 1.6, 2.0, 2.5, 3.2, 4.0, 5.0, 6.3, 8.0, 10.0)
@@ -27,6 +27,7 @@ class CurvePlot(QWidget):
 
     smoothing_changed = Signal(float)
     csv_requested = Signal()
+    stop_comparing_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -97,6 +98,11 @@ class CurvePlot(QWidget):
         if keys != self._shown:
             self._shown = keys
             self.follow()
+
+    def show_comparison(self, sentence: str) -> None:
+        """Says above the charts that runs are compared, beside a button that ends it; "" hides both."""
+        self._comparison.setText(sentence)
+        self._comparison_row.setVisible(bool(sentence))
 
     def set_class_colors(self, colors: dict[str, tuple[int, int, int]]) -> None:
         """The dataset's colours for the classes' lines."""
@@ -238,10 +244,11 @@ class CurvePlot(QWidget):
             value = line.series.value_near(at)
             values[key] = "–" if value is None else f"{value:.3f}" if chart == "iou" else f"{value:.4g}"
         values |= {key: f"{level.y:.4g}" for key, level in self._made.levels.items()}
-        for key, (pieces, _, _) in self._made.spans.items():
-            values[key] = next((f"{y:.4g}" for x0, x1, y in pieces if x0 <= at <= x1), "")
-        self.legend.set_values(values)
         last = next((run.last_step for run in self._list_shown().values()), None)
+        reached = at if math.isfinite(at) else last or 0.0
+        for key, (pieces, _, _) in self._made.spans.items():
+            values[key] = next((f"{y:.4g}" for x0, _, y in reversed(pieces) if x0 <= reached), "")
+        self.legend.set_values(values)
         if last is None:
             self._place.setText("")
         else:
@@ -315,7 +322,24 @@ class CurvePlot(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
         column.addWidget(self.tools)
+        column.addWidget(self._build_comparison())
         column.addWidget(self.splitter, 1)
+
+    def _build_comparison(self) -> QWidget:
+        self._comparison_row = QWidget()
+        self._comparison_row.setObjectName("comparison")
+        row = QHBoxLayout(self._comparison_row)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(8)
+        self._comparison = build_label("", "comparison_sentence", wrap=True)
+        stop = build_push(
+            "Stop comparing", "stop_comparing", "Draw the shown run alone and take back the ticks of Runs"
+        )
+        stop.clicked.connect(self.stop_comparing_requested)
+        row.addWidget(self._comparison, 1)
+        row.addWidget(stop)
+        self._comparison_row.hide()
+        return self._comparison_row
 
 
 def _titled(chart: Chart, title: str, note: QLabel | None = None) -> QWidget:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QCheckBox, QLabel, QPushButton, QToolButton
+from PySide6.QtGui import QIcon
+from PySide6.QtWidgets import QCheckBox, QDialog, QDialogButtonBox, QLabel, QPushButton, QToolButton
 
 from segbench.gui.theme import Mark, mark
 
@@ -43,3 +44,10 @@ def build_check(text: str, name: str, tip: str) -> QCheckBox:
     box.setObjectName(name)
     box.setToolTip(tip)
     return box
+
+
+def drop_icons(dialog: QDialog) -> None:
+    """Takes the style's icons off a ready-made dialog's buttons: the window's own dialogs have none."""
+    for box in dialog.findChildren(QDialogButtonBox):
+        for button in box.buttons():
+            button.setIcon(QIcon())

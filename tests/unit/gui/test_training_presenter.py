@@ -35,6 +35,7 @@ from segbench.events import (
 )
 from segbench.formats.runs import create_run, open_run
 from segbench.gui.panels.training import work
+from segbench.gui.panels.training.comparison import Measure, describe_comparison
 from segbench.gui.panels.training.presenter import TrainingPresenter
 from segbench.gui.panels.training.state import RunRecord, TrainingState
 from segbench.gui.session import Session
@@ -415,6 +416,29 @@ def test_that_compared_runs_are_drawn_beside_the_shown_one(stage: Stage, tmp_pat
     assert len(stage.view.facts[str(other)]) == 55
     stage.session.publish([RunsCompared(())])
     assert stage.view.last("show_runs") == ((str(one),),)
+
+
+def test_that_comparing_is_said_and_can_be_stopped(stage: Stage, tmp_path: Path) -> None:
+    one, other = make_run(tmp_path / "a"), make_run(tmp_path / "b")
+    stage.session.publish([RunOpened(str(one))])
+    stage.pull("open run")
+    assert stage.view.last("show_comparison") == ()
+    stage.session.publish([RunsCompared((str(other),))])
+    stage.pull("open run")
+    assert stage.view.last("show_comparison") == ("2 runs are compared.",)
+    stage.presenter.stop_comparing()
+    assert stage.view.last("show_runs") == ((str(one),),)
+    assert stage.view.last("show_comparison") == ("",)
+
+
+def test_that_losses_of_different_kinds_are_told_apart_in_words() -> None:
+    records = [RunRecord("/a", "a"), RunRecord("/b", "b"), RunRecord("/c", "c")]
+    records[0].measure = Measure("mse", "values", "/shapes")
+    records[1].measure = Measure("cross_entropy", "labels", "/camvid")
+    sentence = describe_comparison(records)  # the third one's settings are not known yet
+    assert sentence.startswith("3 runs are compared. Their losses are of different kinds")
+    assert "Mean squared error, Cross-entropy" in sentence
+    assert "different datasets" in sentence
 
 
 def test_that_a_run_that_cannot_be_read_says_so_and_leaves_nothing_behind(stage: Stage) -> None:

@@ -168,7 +168,7 @@ class StatisticsView(QWidget):
             self._fill_row(row, k, stats.classes[k], classes, edges, first)
         header = self.table.horizontalHeaderItem(len(COLUMNS) - 1)
         if header is not None and used:
-            header.setText(f"Areas, {edges[first]:,} to {edges[-1] - 1:,} pixels")
+            header.setToolTip(f"{COLUMNS[-1][1]}, from {edges[first]:,} to {edges[-1] - 1:,} pixels")
         self.table.setColumnHidden(5, classes.exclusive)
         self.table.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)  # the dataset's own order
         self.table.setSortingEnabled(True)

@@ -36,6 +36,7 @@ from segbench.events import (
     TrainingStarted,
 )
 from segbench.gui.panels.training import work
+from segbench.gui.panels.training.comparison import describe_comparison, describe_measure
 from segbench.gui.panels.training.pins import KINDS as PIN_KINDS
 from segbench.gui.panels.training.pins import PinWatch
 from segbench.gui.panels.training.state import Active, RunRecord, TrainingState, resolve
@@ -70,6 +71,9 @@ class TrainingView(Protocol):
     def add_facts(self, key: str, facts: Sequence[LoggedEvent], name: str) -> None: ...
     def forget_run(self, key: str) -> None: ...
     def show_runs(self, keys: Sequence[str]) -> None: ...
+    def show_comparison(self, sentence: str) -> None:
+        """That several runs are drawn, and what of them cannot be compared; "" takes it back."""
+
     def show_pins(self, pins: Sequence[PinPicture]) -> None: ...
     def ask_epochs(self, path: str, name: str, done: int, planned: int) -> None: ...
 
@@ -84,6 +88,7 @@ class TrainingPresenter:
         self._active: Active | None = None
         self._shown = ""
         self._compared: tuple[str, ...] = ()
+        self._comparison = ""  # the sentence about it
         self._loading: dict[int, str] = {}  # job number -> path of the run whose log it reads
         self._ask_after = ""  # a run to be continued once its log is here
         self._continue_after: tuple[str, int] | None = None  # a run and its epochs, once its dataset is open
@@ -170,6 +175,10 @@ class TrainingPresenter:
 
         self._settings = to_dict(record.file.config)
         self._train(work.reopen_run(path, epochs), dataset, path, f"Continuing {record.name}")
+
+    def stop_comparing(self) -> None:
+        """Draws the shown run alone; the list of runs forgets its ticks."""
+        self._session.publish([RunsCompared(())])
 
     def show_active(self) -> None:
         """Back to the run that is being trained."""
@@ -313,10 +322,12 @@ class TrainingPresenter:
         active.path = fact.run
         record = self._records.setdefault(fact.run, RunRecord(fact.run, Path(fact.run).name))
         record.live = True
+        config = parse(work.resolve_threads(self._settings))
+        record.measure = describe_measure(config, active.dataset.info.path)
         if fresh:
             self._view.forget_run(fact.run)
             self._show(fact.run)
-        self._set_lecture(active.dataset.info.classes, parse(work.resolve_threads(self._settings)))
+        self._set_lecture(active.dataset.info.classes, config)
 
     def _end(self, phase: Literal["stopping", "cancelling"], *, discard: bool) -> None:
         active = self._active
@@ -352,6 +363,7 @@ class TrainingPresenter:
             self._read_log(active.path)  # for its config, should it be continued
 
     def _show_state(self) -> None:
+        self._show_comparison()
         record, active = self._records.get(self._shown), self._active
         other = self._records.get(active.path) if active is not None else None
         self._view.show_state(
@@ -364,6 +376,12 @@ class TrainingPresenter:
                 self._sentence,
             )
         )
+
+    def _show_comparison(self) -> None:
+        records = [self._records[path] for path in self._drawn() if path in self._records]
+        if (sentence := describe_comparison(records)) != self._comparison:
+            self._comparison = sentence
+            self._view.show_comparison(sentence)
 
     # Runs on disk ------------------------------------------------------------------------------------------------------
 
@@ -409,6 +427,7 @@ class TrainingPresenter:
             return
         if isinstance(event, JobDone):
             record.file, record.name, record.checkpoints = event.result
+            record.measure = describe_measure(record.file.config, record.file.dataset.path)
             if self._session.dataset is None and (classes := record.file.dataset.classes) is not None:
                 self._show_colors(classes)
             if record.phase == "opening":

@@ -20,6 +20,7 @@ from segbench.events import (
 if TYPE_CHECKING:
     from segbench.data.dataset import Dataset
     from segbench.formats.runs import RunFile
+    from segbench.gui.panels.training.comparison import Measure
     from segbench.gui.panels.training.work import Order
     from segbench.jobs import Job
 
@@ -70,6 +71,7 @@ class RunRecord:
         self.path = path
         self.name = name
         self.file: RunFile | None = None
+        self.measure: Measure | None = None  # of its loss and IoU, once its settings are known
         self.live = False  # trained in this window, so its events are all here
         self.phase: Phase = "opening"
         self.clear()

@@ -32,7 +32,7 @@ from segbench.gui.panels.training.undo import FormEdit
 from segbench.gui.widgets.config_form import ConfigForm
 from segbench.gui.widgets.curves import CurvePlot
 from segbench.gui.widgets.empty_state import EmptyState
-from segbench.gui.widgets.parts import build_label, build_push
+from segbench.gui.widgets.parts import build_label, build_push, drop_icons
 from segbench.gui.widgets.sample_strip import SampleStrip, StripCard
 
 FORM_WIDTH = 312
@@ -117,6 +117,9 @@ class TrainingView(QWidget):
         self._csv.setEnabled(bool(keys))
         self._show_middle()
 
+    def show_comparison(self, sentence: str) -> None:
+        self.curves.show_comparison(sentence)
+
     def show_pins(self, pins: Sequence[PinPicture]) -> None:
         self.strip.set_cards([_describe_pin(pin) for pin in pins])
         self._pins_box.setVisible(bool(pins))
@@ -133,6 +136,7 @@ class TrainingView(QWidget):
         dialog.setIntRange(max(done + 1, 1), 100_000)
         dialog.setIntValue(planned if planned > done else 2 * planned)
         dialog.setOkButtonText("Continue")
+        drop_icons(dialog)
         dialog.intValueSelected.connect(lambda epochs: self._presenter.continue_run(path, epochs))
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
@@ -349,6 +353,7 @@ class TrainingView(QWidget):
         self.header.show_active_requested.connect(presenter.show_active)
         self.header.smaller_batch_requested.connect(presenter.use_batch)
         self.curves.csv_requested.connect(self._ask_csv)
+        self.curves.stop_comparing_requested.connect(presenter.stop_comparing)
         self.strip.chosen.connect(presenter.select_sample)
         self._smoothing_timer = QTimer(self)
         self._smoothing_timer.setSingleShot(True)
