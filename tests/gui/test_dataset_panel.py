@@ -217,6 +217,26 @@ def test_that_eyes_overlay_style_and_modes_reach_the_pictures(shapes: Panel, qtb
     assert figure.mask_canvas.isVisible()
 
 
+def test_that_opacity_can_be_set_only_where_masks_lie_over_the_image(shapes: Panel, qtbot: object) -> None:
+    view = shapes.view
+    slider = view.classes.findChild(object, "opacity")
+    assert not slider.isEnabled()
+    assert "Overlaid" in slider.toolTip()
+    press(qtbot, view.gallery, Qt.Key.Key_V)
+    assert slider.isEnabled()
+    press(qtbot, view.gallery, Qt.Key.Key_V)
+    assert not slider.isEnabled()
+    press(qtbot, view.gallery, Qt.Key.Key_2, Qt.KeyboardModifier.AltModifier)
+    assert slider.isEnabled()
+    press(qtbot, view.gallery, Qt.Key.Key_1, Qt.KeyboardModifier.AltModifier)
+    assert not slider.isEnabled()
+
+
+def test_that_a_contour_is_drawn_in_the_mask_beside_the_image_too(shapes: Panel, qtbot: object) -> None:
+    press(qtbot, shapes.view.gallery, Qt.Key.Key_C)
+    assert shapes.view.figure.mask_canvas.picture.style == "contour"
+
+
 def test_that_grey_values_are_the_lectures(shapes: Panel) -> None:
     shapes.view.grey_action.toggle()
     picture = shapes.view.figure.mask_canvas.render_picture()

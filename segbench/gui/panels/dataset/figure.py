@@ -133,7 +133,9 @@ class Figure(QWidget):
         self.over_canvas.set_opacity(opacity)
 
     def set_style(self, style: Literal["fill", "contour"]) -> None:
-        self.over_canvas.set_style(style)
+        """Of masks, over the image and in the picture of their own."""
+        for canvas in (self.mask_canvas, self.over_canvas):
+            canvas.set_style(style)
 
     def set_raw(self, raw: bool) -> None:
         """The bare image while True."""

@@ -11,7 +11,9 @@ from PySide6.QtGui import QAction, QGuiApplication, QKeyEvent, QKeySequence, QSh
 from PySide6.QtWidgets import (
     QApplication,
     QHBoxLayout,
+    QLabel,
     QLineEdit,
+    QSlider,
     QSpinBox,
     QSplitter,
     QStackedWidget,
@@ -41,6 +43,11 @@ if TYPE_CHECKING:
     from segbench.data.stats import DatasetStats
     from segbench.records import ClassTable, DatasetInfo
 
+MIXES = "Opacity of the masks over the image ([ and ])"
+MIXES_NOT = (
+    "No masks lie over the image now: open the eye on the left (V) or choose Overlaid, then this sets their opacity."
+)
+
 
 class DatasetView(QWidget):
     """Shows what its presenter says, and tells it what the user does."""
@@ -58,6 +65,7 @@ class DatasetView(QWidget):
         self.toolbar = Toolbar()
         self.figure = Figure()
         self.classes = ClassTableWidget(thresholds=False)
+        self._opacity = (self.classes.findChild(QSlider, "opacity"), self.classes.findChild(QLabel, "opacity_text"))
         self.statistics = StatisticsView()
         self.empty = EmptyState("No dataset is open. Open a folder or a .gz file from the File menu, or drop one here.")
         self._build_actions()
@@ -113,8 +121,10 @@ class DatasetView(QWidget):
             "Show or hide masks over the image",
         )
         self._add("contour", "Fill or contour", self.classes.toggle_style, "C")
-        self._add("more", "More opaque", partial(self.classes.change_opacity, 0.1), "]")
-        self._add("less", "Less opaque", partial(self.classes.change_opacity, -0.1), "[")
+        self._mixing = (
+            self._add("more", "More opaque", partial(self.classes.change_opacity, 0.1), "]"),
+            self._add("less", "Less opaque", partial(self.classes.change_opacity, -0.1), "["),
+        )
         self._separate()
         self.pin_action = self._toggle(
             "pin", "Pin for training", "P", "Show this sample's prediction while training", False
@@ -245,7 +255,7 @@ class DatasetView(QWidget):
         table.visibility_changed.connect(figure.set_class_visible)
         table.opacity_changed.connect(figure.set_opacity)
         table.style_changed.connect(figure.set_style)
-        table.overlay_toggled.connect(figure.set_overlay)
+        table.overlay_toggled.connect(self._set_overlay)
         table.color_changed.connect(self._set_color)
         self.statistics.scan_requested.connect(ask.start_scan)
         self.statistics.stop_requested.connect(ask.stop_scan)
@@ -325,7 +335,7 @@ class DatasetView(QWidget):
         self.figure.set_classes(info.classes, boxes)
         self.classes.set_classes(info.classes)
         self.classes.set_truth_known(False)
-        self.classes.set_overlay(self.figure.overlay)
+        self._show_overlay()
         self.tabs.setTabVisible(0, masks)
         self.below.setVisible(masks)
         focus = QApplication.focusWidget()
@@ -384,7 +394,21 @@ class DatasetView(QWidget):
         self.overlay_action.setChecked(mode == "overlay")
         self.grey_action.setEnabled(mode == "side")
         self.link_action.setEnabled(mode == "side")
-        self.classes.set_overlay(self.figure.overlay)
+        self._show_overlay()
+
+    def _set_overlay(self, shown: bool) -> None:
+        self.figure.set_overlay(shown)
+        self._show_overlay()
+
+    def _show_overlay(self) -> None:
+        """Only where masks lie over the image does their opacity matter."""
+        over = self.figure.overlay
+        self.classes.set_overlay(over)
+        for part in self._opacity:
+            part.setEnabled(over)
+            part.setToolTip(MIXES if over else MIXES_NOT)
+        for action in self._mixing:
+            action.setEnabled(over)
 
     def _set_color(self, k: int, color: tuple[int, int, int]) -> None:
         self.figure.set_color(k, color)

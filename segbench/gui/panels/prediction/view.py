@@ -137,7 +137,7 @@ class PredictionView(QWidget):
         self.mean = QLabel("", above, objectName="mean_iou")
         self.mean.setToolTip("Mean IoU of this image over the classes that are in it or were predicted")
         self.table = ClassTableWidget(above)
-        self._opacity = self.table.findChild(QSlider, "opacity")
+        self._opacity = (self.table.findChild(QSlider, "opacity"), self.table.findChild(QLabel, "opacity_text"))
         line = QHBoxLayout()
         line.setSpacing(8)
         line.addWidget(self.presets, 1)
@@ -285,9 +285,10 @@ class PredictionView(QWidget):
             else "The classes are others than the network’s."
         )
         self.images.set_enabled(can_score, split, why)
-        self.bar.facts.setText("" if info is None else describe_checkpoint(info, self._presenter.kept_best))
+        facts = "" if info is None else describe_checkpoint(info, self._presenter.kept_best)
+        self.bar.facts.setText(facts)
         self.bar.facts.setToolTip(
-            "" if info is None else f"{info.path}\n{info.parameters:,} parameters, sha256 {info.sha256[:16]}"
+            "" if info is None else f"{facts}\n{info.path}\n{info.parameters:,} parameters, sha256 {info.sha256[:16]}"
         )
         if info is None or truth is None or comparable:
             self.warning.hide()
@@ -380,8 +381,9 @@ class PredictionView(QWidget):
     def _offer_opacity(self) -> None:
         """Only where an image lies beneath the masks can they be mixed with it."""
         mixes = self.stage.mixes
-        self._opacity.setEnabled(mixes)
-        self._opacity.setToolTip(MIXES if mixes else MIXES_NOT)
+        for part in self._opacity:
+            part.setEnabled(mixes)
+            part.setToolTip(MIXES if mixes else MIXES_NOT)
         for action in self._mixing:
             action.setEnabled(mixes and self._stage_name == "ready")
 
