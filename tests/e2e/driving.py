@@ -74,6 +74,7 @@ class User:
         tops = [w for w in QApplication.topLevelWidgets() if w.isVisible()]
         family = [w for top in tops for w in (top, *top.findChildren(kind, name))]
         found = [w for w in family if isinstance(w, kind) and w.objectName() == name and w.isVisible()]
+        found = list({id(w): w for w in found}.values())  # a dialog is a child of its window, too
         front = QApplication.activeModalWidget()
         return [w for w in found if front is not None and (w is front or front.isAncestorOf(w))] or found
 
@@ -122,7 +123,8 @@ class User:
                 for box in self._errors():
                     raise Stuck(f"An error came while waiting for {what}: {box.details.toPlainText()}")
             if time.monotonic() > deadline:
-                raise Stuck(f"waited {seconds:.0f} s in vain for {what}")
+                said = "".join(f"\nAn error is shown: {box.details.toPlainText()}" for box in self._errors())
+                raise Stuck(f"waited {seconds:.0f} s in vain for {what}{said}")
 
     def rest(self, seconds: float) -> None:
         """Lets the program go on for a while."""
