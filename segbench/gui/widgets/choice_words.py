@@ -11,7 +11,7 @@ CHOICES = {
     "network.name": {"munet": "mUnet"},
     "network.head": {"lecture": "The lecture's", "repaired": "Repaired"},
     "loss.target": {
-        "values": "The lecture's grey values",
+        "values": "Lecture's grey values",
         "planes": "Planes (may overlap)",
         "labels": "Labels (one a pixel)",
     },

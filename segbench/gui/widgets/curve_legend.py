@@ -176,7 +176,8 @@ def _draw_swatch(color: QColor, style: Qt.PenStyle, shown: bool) -> QIcon:
     picture.setDevicePixelRatio(2.0)
     picture.fill(Qt.GlobalColor.transparent)
     painter = QPainter(picture)
-    painter.setPen(QPen(color, 3 if shown else 1, style, Qt.PenCapStyle.FlatCap))
+    width = 1 if not shown else 3 if style == Qt.PenStyle.SolidLine else 2  # dashes are as long as the pen is wide
+    painter.setPen(QPen(color, width, style, Qt.PenCapStyle.FlatCap))
     middle = _SWATCH.height() // 2
     painter.drawLine(1, middle, _SWATCH.width() - 1, middle)
     painter.end()

@@ -33,9 +33,9 @@ def describe_comparison(records: Sequence[RunRecord]) -> str:
     measures = [record.measure for record in records if record.measure is not None]
     names = list(dict.fromkeys(describe_choice("loss.name", measure.loss) for measure in measures))
     if len(names) > 1:
-        parts.append(f"Their losses are of different kinds ({', '.join(names)}), so their heights say nothing.")
+        parts.append(f"Their losses are of different kinds ({', '.join(names)}), so their heights cannot be compared.")
     elif len({measure.target for measure in measures}) > 1:
-        parts.append("Their losses are taken on different targets, so their heights say nothing.")
+        parts.append("Their losses are taken on different targets, so their heights cannot be compared.")
     if len({measure.dataset for measure in measures}) > 1:
         parts.append("They were trained on different datasets.")
     return " ".join(parts)

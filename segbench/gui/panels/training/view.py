@@ -35,7 +35,7 @@ from segbench.gui.widgets.empty_state import EmptyState
 from segbench.gui.widgets.parts import build_label, build_push, drop_icons
 from segbench.gui.widgets.sample_strip import SampleStrip, StripCard
 
-FORM_WIDTH = 312
+FORM_WIDTH = 368
 SMOOTHING_SAVED_MS = 600
 
 
