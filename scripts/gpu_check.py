@@ -29,7 +29,7 @@ from segbench.data.shapes import generate
 from segbench.devices import choose_device, describe_device
 from segbench.events import StepDone
 from segbench.formats.purdue import PURDUE_CLASSES
-from segbench.formats.runs import create_run
+from segbench.formats.runs import create_run, open_run
 from segbench.inference.predictor import load_predictor
 from segbench.training.trainer import train
 
@@ -57,6 +57,16 @@ def train_steps(config: TrainConfig, dataset: Dataset, folder: Path, steps: int)
     job.close()
     spent = np.diff(times)[len(times) // 2 :]
     return losses, float(np.median(spent)) * 1000, run.path
+
+
+def compare_resumed(config: TrainConfig, dataset: Dataset, folder: Path) -> float:
+    """Largest relative difference in loss between a run and the same run stopped after six of its twelve steps."""
+    whole, _, _ = train_steps(config, dataset, folder, 12)
+    first, _, path = train_steps(config, dataset, folder, 6)
+    job = train(config, dataset, open_run(path))
+    rest = [event.loss for event in itertools.islice((e for e in job if isinstance(e, StepDone)), 6)]
+    job.close()
+    return max(abs(a - b) / b for a, b in zip([*first, *rest], whole, strict=True))
 
 
 def time_reference(dataset: Dataset, device: torch.device, steps: int) -> float | None:
@@ -134,6 +144,10 @@ def main() -> int:
             rows += [
                 (f"{preset}: loss, first step / mean of the last 50 of {given.steps}", f"{losses[0]:.4g} / {tail:.4g}"),
                 (f"{preset}: largest difference from the CPU's loss in {len(on_cpu)} steps", f"{apart:.2%}"),
+                (
+                    f"{preset}: stopped and gone on, largest difference in loss",
+                    f"{compare_resumed(config, dataset, Path(folder)):.2%}",
+                ),
                 (f"{preset}: steps/s (batch {config.data.batch_size})", f"{1000 / pace:.1f}"),
             ]
             if preset == "lecture":
