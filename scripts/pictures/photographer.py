@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,11 +45,11 @@ class Photographer:
         name: str,
         open_it: Callable[[], object],
         settle: float = 0.6,
-        prepare: Callable[[Any], object] | None = None,
+        ready: Callable[[Any], bool] | None = None,
     ) -> None:
         """Opens a dialog, takes it over the window, and closes it; once in each theme, as a user would see it.
 
-        prepare: called with the dialog before its picture is taken.
+        ready: told of the dialog, says whether it shows already what its picture is to show.
         """
         if not self.wants(name):
             return
@@ -58,8 +59,9 @@ class Photographer:
             open_it()
             await until(self._dialogs, 20, f"the dialog of {name}")
             await asyncio.sleep(settle)
-            if prepare is not None:
-                prepare(self._dialogs()[-1])
+            if ready is not None:
+                dialog = self._dialogs()[-1]
+                await until(partial(ready, dialog), 60, f"the contents of {name}")
                 await asyncio.sleep(0.1)
             self._save(name, mode)
             await self.close_dialogs()
