@@ -79,9 +79,9 @@ def measure_start(options: Namespace, folder: Path) -> list[Row]:
             {"ours_ms": spent["ours"], "bare_ms": spent["bare"], "heavy": sorted(heavy)},
         ),
         Row(
-            f"longest stall of the window while libraries load and panels are built, median of {len(loads)} starts",
+            "longest stall of the window while libraries load and panels are built, median of the starts",
             "<= 200 ms",
-            f"{median(stalls):.0f} ms (worst {max(stalls):.0f}; panels ready after {ready:.1f} s, torch after {torch:.1f} s)",
+            f"{median(stalls):.0f} ms (of {len(loads)} starts; worst {max(stalls):.0f}; panels ready after {ready:.1f} s, torch after {torch:.1f} s)",
             median(stalls) <= 200,
             {"stalls_ms": stalls, "ready_s": ready, "torch_s": torch},
         ),
