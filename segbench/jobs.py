@@ -144,7 +144,11 @@ class _Lane:
             self._finish(job, JobDone(job.number, job.kind, stop.value))
         except BaseException as error:
             report = explain(error)
-            log.error("Job %d (%s) failed.\n%s", job.number, job.kind, report.details)
+            if report.expected:  # a sentence for the terminal; where it came from stands in the log file alone
+                log.warning("Job %d (%s) failed: %s", job.number, job.kind, report.message)
+                log.info("Job %d in detail:\n%s", job.number, report.details)
+            else:
+                log.error("Job %d (%s) failed.\n%s", job.number, job.kind, report.details)
             self._finish(job, JobFailed(job.number, job.kind, report))
         else:
             self.post(JobEvent(job.number, job.kind, event))

@@ -441,6 +441,23 @@ def test_that_shutdown_ends_even_when_a_handler_stumbles_over_the_last_batch(cap
     assert isinstance(desk.heard[-1], JobCancelled)
 
 
+@pytest.mark.parametrize(("error", "told"), [(SegbenchError("No such file."), False), (ZeroDivisionError(), True)])
+def test_that_only_a_mistake_of_ours_shows_a_traceback_in_the_terminal(caplog, error, told):
+    def fail():
+        yield Progressed("work", 0, 1)
+        raise error
+
+    async def story(desk):
+        await desk.end_of(desk.runner.start("open dataset", fail()))
+
+    caplog.set_level("INFO")
+    run(story)
+    loud = [record.getMessage() for record in caplog.records if record.levelname in ("WARNING", "ERROR")]
+    assert len(loud) == 1
+    assert ("Traceback" in loud[0]) == told
+    assert "Traceback" in caplog.text  # the log file has it in both cases
+
+
 def test_that_jobs_lists_what_has_not_ended():
     async def story(desk):
         training = desk.runner.start("train", forever())
