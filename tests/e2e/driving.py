@@ -120,11 +120,15 @@ class User:
         while not condition():
             QTest.qWait(10)
             if not self.expects_error:
-                for box in self._errors():
-                    raise Stuck(f"An error came while waiting for {what}: {box.details.toPlainText()}")
+                self.check_errors(what)
             if time.monotonic() > deadline:
                 said = "".join(f"\nAn error is shown: {box.details.toPlainText()}" for box in self._errors())
                 raise Stuck(f"waited {seconds:.0f} s in vain for {what}{said}")
+
+    def check_errors(self, what: str) -> None:
+        """Raises Stuck if an error dialog stands open."""
+        for box in self._errors():
+            raise Stuck(f"An error came while waiting for {what}: {box.details.toPlainText()}")
 
     def rest(self, seconds: float) -> None:
         """Lets the program go on for a while."""
@@ -310,6 +314,7 @@ def run_app(body: Body, *arguments: str, qt: QApplication | None = None, album: 
         try:
             _wait_until_ready(user)
             body(user)
+            user.check_errors("the end")
         except BaseException as error:
             raised.append((error, error.__traceback__))
             if album is not None:

@@ -99,7 +99,9 @@ def test_that_a_checkpoint_named_at_the_start_waits_for_images(run_app, place) -
     ],
     ids=["nothing there", "a broken file", "an empty folder"],
 )
-def test_that_a_bad_path_is_told_in_a_sentence_and_the_welcome_stays(run_app, tmp_path: Path, make, words) -> None:
+def test_that_a_bad_path_is_told_in_a_sentence_and_the_welcome_stays(
+    run_app, tmp_path: Path, make, words, capsys
+) -> None:
     path = tmp_path / "bad.safetensors"
     make(path)
 
@@ -113,6 +115,7 @@ def test_that_a_bad_path_is_told_in_a_sentence_and_the_welcome_stays(run_app, tm
         assert user.sees("welcome")
 
     assert run_app(body, path) == 0
+    assert "Traceback" not in capsys.readouterr().err
 
 
 def test_that_without_a_display_one_sentence_is_said_and_the_code_is_1(home: Path) -> None:
