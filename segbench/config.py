@@ -36,6 +36,13 @@ class MUnetConfig(Config, frozen=True, tag="munet", tag_field="name"):
             "lecture: its dilated, strided layer reaches only even rows and columns. repaired: every pixel.",
         ),
     ] = "repaired"
+    upsampling: Annotated[
+        Literal["lecture", "repaired"],
+        _knob(
+            "Upsampling",
+            "lecture: kernel 1 at stride 2, so three pixels in four of an upsampled map are a constant. repaired: kernel 2, every pixel.",
+        ),
+    ] = "repaired"
     skip_connections: Annotated[
         bool,
         _knob(

@@ -44,10 +44,10 @@ class SkipBlockDown(nn.Module):
 class SkipBlockUp(nn.Module):
     """Block of the ascending arm (slide 66): as SkipBlockDown with transpose convolutions; `upsample` doubles the size.
 
-    The upsampler is the reference's: kernel 1, stride 2, so three output pixels in four are its bias.
+    upsample "lecture": kernel 1, stride 2, so three output pixels in four are the bias. "repaired": kernel 2, no holes.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, *, upsample: bool = False, skip: bool = True) -> None:
+    def __init__(self, in_channels: int, out_channels: int, *, upsample: str = "", skip: bool = True) -> None:
         super().__init__()
         self.skip = skip
         self.keeps_channels = in_channels == out_channels
@@ -56,11 +56,11 @@ class SkipBlockUp(nn.Module):
         self.convT2 = nn.ConvTranspose2d(in_channels, out_channels, 3, padding=1)
         self.bn1 = nn.BatchNorm2d(out_channels)
         self.bn2 = nn.BatchNorm2d(out_channels)
-        self.upsampler = (
-            nn.ConvTranspose2d(in_channels, out_channels, 1, stride=2, dilation=2, output_padding=1)
-            if upsample
-            else None
-        )
+        self.upsampler: nn.Module | None = None
+        if upsample == "lecture":
+            self.upsampler = nn.ConvTranspose2d(in_channels, out_channels, 1, stride=2, dilation=2, output_padding=1)
+        elif upsample == "repaired":
+            self.upsampler = nn.ConvTranspose2d(in_channels, out_channels, 2, stride=2)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         identity = x_BCHW
@@ -78,12 +78,21 @@ class MUnet(nn.Module):
     """float (B, 3, H, W), any H and W -> float (B, K, H, W), no final activation.
 
     head "lecture": the output layer has stride 2 and dilation 2 and writes only even rows and columns; every other output
-    pixel is its bias. head "repaired": stride 2 without dilation, every pixel is reached. 6,999,109 parameters at depth 16
+    pixel is its bias. head "repaired": stride 2 without dilation, every pixel is reached. upsampling: as in SkipBlockUp, for
+    both upsamplers inside. The lecture's has 6,999,109 parameters at depth 16
     with 5 classes, of which 1,922,112 never receive a gradient (blocks the forward pass leaves out, slide 69).
     The skips across the arms replace half of the decoder's channels (slide 70, lines D-F); nothing is concatenated.
     """
 
-    def __init__(self, classes: int, *, depth: int = 16, head: str = "repaired", skip_connections: bool = True) -> None:
+    def __init__(
+        self,
+        classes: int,
+        *,
+        depth: int = 16,
+        head: str = "repaired",
+        upsampling: str = "repaired",
+        skip_connections: bool = True,
+    ) -> None:
         super().__init__()
         blocks, skip = depth // 2, skip_connections
         self.few = blocks // 4  # blocks before the saved features; the rest stand behind them
@@ -103,10 +112,10 @@ class MUnet(nn.Module):
         self.skip128dsDN = SkipBlockDown(128, 128, downsample=True, skip=skip)
         self.bn1UP, self.bn2UP = nn.BatchNorm2d(128), nn.BatchNorm2d(64)
         self.skip64UP_arr = up(blocks, 64)
-        self.skip64usUP = SkipBlockUp(64, 64, upsample=True, skip=skip)
+        self.skip64usUP = SkipBlockUp(64, 64, upsample=upsampling, skip=skip)
         self.skip128to64UP = SkipBlockUp(128, 64, skip=skip)
         self.skip128UP_arr = up(blocks, 128)
-        self.skip128usUP = SkipBlockUp(128, 128, upsample=True, skip=skip)
+        self.skip128usUP = SkipBlockUp(128, 128, upsample=upsampling, skip=skip)
         if head == "lecture":
             self.conv_out = nn.ConvTranspose2d(64, classes, 3, stride=2, dilation=2, output_padding=1, padding=2)
         else:
@@ -145,4 +154,10 @@ def _run(blocks: nn.ModuleList, x: Tensor) -> Tensor:
 
 def build_munet(config: MUnetConfig, classes: int) -> MUnet:
     """A fresh mUnet with torch's default initialisation."""
-    return MUnet(classes, depth=config.depth, head=config.head, skip_connections=config.skip_connections)
+    return MUnet(
+        classes,
+        depth=config.depth,
+        head=config.head,
+        upsampling=config.upsampling,
+        skip_connections=config.skip_connections,
+    )
