@@ -166,7 +166,7 @@ def test_that_a_run_is_trained_paused_stopped_listed_and_continued(run_app, shap
         user.wait_for(lambda: user.sees("gallery"), "the gallery")
         user.press("G")
         user.press("Ctrl+A")
-        user.press("5")
+        user.press("6")  # people count from 1: this is sample 5
         user.press("Return")
         user.press("P")
         user.wait_for(lambda: user.text("dataset_pin_button") == "Pinned", "the pin")
