@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch  # noqa: F401  here, so that no window is closed while a thread imports it
 from PySide6 import QtWidgets
-from PySide6.QtCore import QEvent, QPoint, Qt, QTimer
+from PySide6.QtCore import QEvent, QEventLoop, QPoint, Qt, QTimer
 from PySide6.QtGui import QAction, QGuiApplication, QImage, QKeyEvent, QKeySequence
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
@@ -42,7 +42,15 @@ W = TypeVar("W", bound=QWidget)
 NO_MODIFIER = Qt.KeyboardModifier.NoModifier
 SIZE = (1366, 768)  # what everything has to fit in; the offscreen screen is smaller, and does not mind
 FRAME = 4  # pixels
+POLL = 20  # ms between two looks at what is waited for
 SECONDS = 30.0  # generous: the machine may be busy with other work
+
+
+def turn_loop(milliseconds: int) -> None:
+    """Lets Qt work for so long. Not QTest.qWait: that one holds Python's lock while it sleeps, and no thread gets on."""
+    loop = QEventLoop()
+    QTimer.singleShot(milliseconds, loop.quit)
+    loop.exec()
 
 
 class Stuck(AssertionError):
@@ -118,7 +126,7 @@ class User:
         """Lets the program go on until the condition holds. An error dialog that nobody expects ends the wait at once."""
         deadline = time.monotonic() + seconds
         while not condition():
-            QTest.qWait(10)
+            turn_loop(POLL)
             if not self.expects_error:
                 self.check_errors(what)
             if time.monotonic() > deadline:
@@ -132,7 +140,7 @@ class User:
 
     def rest(self, seconds: float) -> None:
         """Lets the program go on for a while."""
-        QTest.qWait(round(1000 * seconds))
+        turn_loop(round(1000 * seconds))
 
     # Doing --------------------------------------------------------------------------------------------------------------
 
