@@ -252,7 +252,8 @@ class User:
         assert isinstance(dialog, QFileDialog)
         field = dialog.findChild(QLineEdit, "fileNameEdit")
         assert field is not None
-        QGuiApplication.clipboard().setText(str(path))  # typed, each letter would be completed while the disk is read
+        field.setCompleter(None)  # Qt's list of completions may open as late as behind the closed dialog, and take the keys
+        QGuiApplication.clipboard().setText(str(path))
         field.selectAll()
         field.paste()
         QTest.keyClick(field, Qt.Key.Key_Return)
