@@ -36,11 +36,12 @@ class MUnetConfig(Config, frozen=True, tag="munet", tag_field="name"):
             "lecture: its dilated, strided layer reaches only even rows and columns. repaired: every pixel.",
         ),
     ] = "repaired"
-    upsampling: Annotated[
+    body: Annotated[
         Literal["lecture", "repaired"],
         _knob(
-            "Upsampling",
-            "lecture: kernel 1 at stride 2, so three pixels in four of an upsampled map are a constant. repaired: kernel 2, every pixel.",
+            "Body",
+            "lecture: three pixels in four of an upsampled map are a constant, and some blocks run twice while others never do. "
+            "repaired: every pixel is reached, every block runs once.",
         ),
     ] = "repaired"
     skip_connections: Annotated[

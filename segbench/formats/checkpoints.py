@@ -208,7 +208,7 @@ def read_foreign(path: Path) -> tuple[Header, dict[str, Tensor]]:
     if blocks * 2 not in (4, 8, 16):
         raise SegbenchError(f"{path} holds an mUnet of depth {blocks * 2}.", "Depths 4, 8 and 16 can be opened.")
     config = TrainConfig(
-        network=MUnetConfig(depth=blocks * 2, head="lecture", upsampling="lecture"),  # type: ignore[arg-type]
+        network=MUnetConfig(depth=blocks * 2, head="lecture", body="lecture"),  # type: ignore[arg-type]
         loss=LossConfig(target="values", name="mse"),
         data=DataConfig(scaling="raw"),
     )

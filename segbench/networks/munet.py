@@ -78,9 +78,11 @@ class MUnet(nn.Module):
     """float (B, 3, H, W), any H and W -> float (B, K, H, W), no final activation.
 
     head "lecture": the output layer has stride 2 and dilation 2 and writes only even rows and columns; every other output
-    pixel is its bias. head "repaired": stride 2 without dilation, every pixel is reached. upsampling: as in SkipBlockUp, for
-    both upsamplers inside. The lecture's has 6,999,109 parameters at depth 16
-    with 5 classes, of which 1,922,112 never receive a gradient (blocks the forward pass leaves out, slide 69).
+    pixel is its bias. head "repaired": stride 2 without dilation, every pixel is reached.
+    body "lecture": both upsamplers as in SkipBlockUp, and of skip128UP_arr the first depth // 8 blocks run twice a pass, before
+    and behind the splice, the rest never (slide 71); so their batch norms keep one running mean for two distributions, which a
+    network in evaluation mode then uses for both. body "repaired": no holes, and every block runs once.
+    The lecture's has 6,999,109 parameters at depth 16 with 5 classes, of which 1,922,112 never receive a gradient.
     The skips across the arms replace half of the decoder's channels (slide 70, lines D-F); nothing is concatenated.
     """
 
@@ -90,12 +92,13 @@ class MUnet(nn.Module):
         *,
         depth: int = 16,
         head: str = "repaired",
-        upsampling: str = "repaired",
+        body: str = "repaired",
         skip_connections: bool = True,
     ) -> None:
         super().__init__()
         blocks, skip = depth // 2, skip_connections
         self.few = blocks // 4  # blocks before the saved features; the rest stand behind them
+        self.runs_twice = body == "lecture"
 
         def down(count: int, channels: int) -> nn.ModuleList:
             return nn.ModuleList(SkipBlockDown(channels, channels, skip=skip) for _ in range(count))
@@ -112,10 +115,10 @@ class MUnet(nn.Module):
         self.skip128dsDN = SkipBlockDown(128, 128, downsample=True, skip=skip)
         self.bn1UP, self.bn2UP = nn.BatchNorm2d(128), nn.BatchNorm2d(64)
         self.skip64UP_arr = up(blocks, 64)
-        self.skip64usUP = SkipBlockUp(64, 64, upsample=upsampling, skip=skip)
+        self.skip64usUP = SkipBlockUp(64, 64, upsample=body, skip=skip)
         self.skip128to64UP = SkipBlockUp(128, 64, skip=skip)
         self.skip128UP_arr = up(blocks, 128)
-        self.skip128usUP = SkipBlockUp(128, 128, upsample=upsampling, skip=skip)
+        self.skip128usUP = SkipBlockUp(128, 128, upsample=body, skip=skip)
         if head == "lecture":
             self.conv_out = nn.ConvTranspose2d(64, classes, 3, stride=2, dilation=2, output_padding=1, padding=2)
         else:
@@ -135,10 +138,11 @@ class MUnet(nn.Module):
         x = self.bn2DN(x)
         saved_wide = x[:, :64]
         x = self.skip128dsDN(_run(self.skip128DN_arr[few:], x))
-        # Up again; the same few blocks run before and after the splice
+        # Up again
         x = _run(self.skip128UP_arr[:few], self.skip128usUP(x))
         x = self.bn1UP(splice(saved_wide, x))
-        x = self.skip128to64UP(_run(self.skip128UP_arr[:few], x))
+        x = _run(self.skip128UP_arr[:few] if self.runs_twice else self.skip128UP_arr[few:], x)
+        x = self.skip128to64UP(x)
         x = _run(self.skip64UP_arr[few:], x)
         x = self.bn2UP(splice(saved_quarter, x))
         x = _run(self.skip64UP_arr[:few], self.skip64usUP(x))
@@ -158,6 +162,6 @@ def build_munet(config: MUnetConfig, classes: int) -> MUnet:
         classes,
         depth=config.depth,
         head=config.head,
-        upsampling=config.upsampling,
+        body=config.body,
         skip_connections=config.skip_connections,
     )

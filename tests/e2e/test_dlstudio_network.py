@@ -45,7 +45,7 @@ def test_that_one_training_step_changes_the_weights_as_dlstudio_does() -> None:
 
     dlstudio = import_dlstudio()
     theirs = dlstudio.DLStudio.SemanticSegmentation.mUNet(skip_connections=True, depth=4)
-    ours = MUnet(5, depth=4, head="lecture", upsampling="lecture")
+    ours = MUnet(5, depth=4, head="lecture", body="lecture")
     renamed = {k.replace("convoT", "convT").replace("convo", "conv"): v for k, v in theirs.state_dict().items()}
     ours.load_state_dict(renamed)
     images, truth = torch.rand(4, 3, 64, 64) * 255, (torch.rand(4, 5, 64, 64) > 0.98) * 150.0

@@ -10,7 +10,7 @@ PRESETS = {"recommended": "Recommended", "lecture": "Lecture", "camvid": "CamVid
 CHOICES = {
     "network.name": {"munet": "mUnet"},
     "network.head": {"lecture": "The lecture's", "repaired": "Repaired"},
-    "network.upsampling": {"lecture": "The lecture's", "repaired": "Repaired"},
+    "network.body": {"lecture": "The lecture's", "repaired": "Repaired"},
     "loss.target": {
         "values": "Lecture's grey values",
         "planes": "Planes (may overlap)",

@@ -12,7 +12,7 @@ from segbench.networks.munet import MUnet
     ("depth", "total", "unused"), [(16, 6_999_109, 1_922_112), (8, 4_040_773, 1_035_072), (4, 2_561_605, 739_392)]
 )
 def test_that_parameters_and_dead_weight_are_the_references(depth: int, total: int, unused: int) -> None:
-    network = MUnet(5, depth=depth, head="lecture", upsampling="lecture")
+    network = MUnet(5, depth=depth, head="lecture", body="lecture")
     network(torch.rand(2, 3, 64, 64)).sum().backward()
     assert count_parameters(network) == total
     assert sum(p.numel() for p in network.parameters() if p.grad is None) == unused
@@ -37,11 +37,26 @@ def test_that_the_repaired_head_reaches_every_pixel() -> None:
 
 
 def test_that_the_lectures_upsamplers_leave_three_pixels_in_four_to_their_bias_and_the_repaired_none() -> None:
-    for upsampling, share in (("lecture", 0.75), ("repaired", 0.0)):
-        upsampler = MUnet(5, depth=4, upsampling=upsampling).skip64usUP.upsampler
+    for body, share in (("lecture", 0.75), ("repaired", 0.0)):
+        upsampler = MUnet(5, depth=4, body=body).skip64usUP.upsampler
         out = upsampler(torch.rand(1, 64, 8, 8))
         assert out.shape == (1, 64, 16, 16)
         assert (out == upsampler.bias[:, None, None]).float().mean().item() == share
+
+
+@pytest.mark.parametrize(("body", "runs"), [("lecture", [2, 2, 0, 0, 0, 0, 0, 0]), ("repaired", [1] * 8)])
+def test_that_each_block_of_the_repaired_body_runs_once_a_pass(body: str, runs: list[int]) -> None:
+    network = MUnet(5, depth=16, body=body).eval()
+    counts = [0] * 8
+
+    def count(number: int) -> None:
+        counts[number] += 1
+
+    for number, block in enumerate(network.skip128UP_arr):
+        block.register_forward_hook(lambda *_, number=number: count(number))
+    with torch.inference_mode():
+        network(torch.rand(1, 3, 16, 16))
+    assert counts == runs
 
 
 @pytest.mark.parametrize("size", [(64, 64), (61, 83), (8, 200), (1, 1), (33, 47)])
