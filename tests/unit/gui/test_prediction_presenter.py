@@ -24,7 +24,8 @@ from segbench.events import (
     RunsListed,
     TrainingStarted,
 )
-from segbench.gui.panels.prediction.presenter import FILES, PredictionPresenter
+from segbench.gui.panels.prediction.place import FILES
+from segbench.gui.panels.prediction.presenter import PredictionPresenter
 from segbench.gui.panels.prediction.reading import LiveReading
 from segbench.gui.panels.prediction.scored import ScoredImage, ScoredSplit
 from segbench.gui.session import Session

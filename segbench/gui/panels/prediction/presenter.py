@@ -24,6 +24,7 @@ from segbench.events import (
 from segbench.gui.panels.prediction import workshop
 from segbench.gui.panels.prediction.choices import Choice
 from segbench.gui.panels.prediction.chooser import CheckpointChooser
+from segbench.gui.panels.prediction.place import Place
 from segbench.gui.panels.prediction.predictions import BATCH, Predictions
 from segbench.gui.panels.prediction.scored import ScoredImage, ScoredSplit
 from segbench.gui.panels.prediction.workshop import Key, Workshop
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
 Stage = Literal["no dataset", "no checkpoint", "ready"]
 Color = tuple[int, int, int]
-FILES = "files"  # the split's name for image files dragged in
 
 
 class PredictionView(Protocol):
@@ -71,8 +71,7 @@ class PredictionPresenter:
         self._dirty = True
         self._touched = False  # the user has chosen a sample of this dataset
         self._chooser = CheckpointChooser(session, jobs)
-        self._files: Any = None
-        self._file_index = -1  # >= 0: the files dragged in are shown
+        self._place = Place(session)
         self._opening: Job | None = None
         self._loading: Job | None = None
         self._scoring: Job | None = None
@@ -98,14 +97,13 @@ class PredictionPresenter:
     # What is shown now --------------------------------------------------------------------------------------------------
 
     @property
-    def source(self) -> Any:
-        """The dataset looked at: the session's, or the files dragged in. None without."""
-        return self._files if self._file_index >= 0 else self._session.dataset
+    def index(self) -> int:
+        """The present sample, counted over all splits of what is looked at."""
+        return self._place.index
 
     @property
-    def index(self) -> int:
-        """The present sample, counted over all splits of the source."""
-        return self._file_index if self._file_index >= 0 else self._session.sample
+    def split(self) -> str:
+        return self._place.split
 
     @property
     def checkpoint(self) -> CheckpointInfo | None:
@@ -119,7 +117,7 @@ class PredictionPresenter:
     @property
     def comparable(self) -> bool:
         """The dataset's classes are those the network was trained on, so that truth and prediction can be compared."""
-        info, source = self.checkpoint, self.source
+        info, source = self.checkpoint, self._place.source
         if info is None or source is None or source.info.classes is None:
             return False
         theirs, ours = source.info.classes, info.classes
@@ -130,21 +128,6 @@ class PredictionPresenter:
     def live(self) -> LiveReading | None:
         """The present sample's prediction, if it has come."""
         return self._predictions.find(self.index)
-
-    @property
-    def split(self) -> str:
-        if self._file_index >= 0:
-            return FILES
-        source = self.source
-        return source.split_of(self.index) if source is not None and len(source) else ""
-
-    @property
-    def span(self) -> range:
-        """The indices of the present split."""
-        if self._file_index >= 0:
-            return range(len(self._files))
-        source = self.source
-        return source.splits[self.split] if source is not None and len(source) else range(0)
 
     def colors(self, classes: ClassTable) -> tuple[Color, ...]:
         """The user's colours, else the dataset's where it knows the class, else the table's own."""
@@ -186,45 +169,32 @@ class PredictionPresenter:
         self._session.show_page(page)
 
     def go_to(self, index: int) -> None:
-        """Any sample of the source; out of range is brought into range."""
-        source = self.source
-        if source is None or not len(source):
+        """Any sample of what is looked at; out of range is brought into range."""
+        if not self._place.source:
             return
         self._touched = True
-        if self._file_index >= 0:
-            self._file_index = min(max(index, 0), len(source) - 1)
+        self._place.go_to(index)
+        if self._place.among_files:  # of the dataset's samples the session tells
             self._refresh()
-        else:
-            self._session.select_sample(index)
 
     def step(self, by: int) -> None:
         """Forward or back inside the split; stops at its ends."""
-        span = self.span
-        if span:
+        if span := self._place.span:
             self.go_to(min(max(self.index + by, span[0]), span[-1]))
 
     def go_to_end(self, last: bool) -> None:
-        if span := self.span:
+        if span := self._place.span:
             self.go_to(span[-1 if last else 0])
 
     def go_to_place(self, place: int) -> None:
         """The place-th sample (from 1) of the split."""
-        if span := self.span:
+        if span := self._place.span:
             self.go_to(span[min(max(place, 1), len(span)) - 1])
 
     def choose_split(self, split: str) -> None:
-        was_files = self._file_index >= 0
-        if split == FILES:
-            if self._files is not None and not was_files:
-                self._file_index = 0
-                self._change_source()
-            return
-        if was_files:
-            self._file_index = -1
+        self._touched = True
+        if self._place.choose_split(split):
             self._change_source()
-        dataset = self._session.dataset
-        if dataset is not None and split in dataset.splits and split != self.split and dataset.splits[split]:
-            self.go_to(dataset.splits[split][0])
 
     def go_to_next_worst(self) -> None:
         """The worst image; asked again there, the next worse one, and so on."""
@@ -284,10 +254,10 @@ class PredictionPresenter:
         """Predicts and scores every image of the present split under the present thresholds."""
         if not self.can_score or self.reading is None or self._scoring is not None:
             return
-        key, span, split = self._key(), self.span, self.split
+        key, span, split = self._key(), self._place.span, self.split
         assert key is not None
         self.scored = ScoredSplit(split, len(span), self.reading, key)
-        work = self._workshop.evaluate(self.source, span, key, self.reading)
+        work = self._workshop.evaluate(self._place.source, span, key, self.reading)
         # Behind a training that takes an hour it would never begin: then it goes between two steps
         training = any(job.kind == "train" for job in self._jobs.jobs())
         self._worst = -1
@@ -297,7 +267,7 @@ class PredictionPresenter:
 
     @property
     def can_score(self) -> bool:
-        return self.comparable and bool(self.span)
+        return self.comparable and bool(self._place.span)
 
     def cancel_scoring(self) -> None:
         if self._scoring is not None:
@@ -308,7 +278,7 @@ class PredictionPresenter:
         info = self.checkpoint
         colors = self.colors(info.classes) if info is not None else ()
         reading = self.reading if self.preset != "default" else None
-        request = ExportRequested(self.index, tuple(selected), reading, colors, self.source, self._batch_statistics)
+        request = ExportRequested(self.index, tuple(selected), reading, colors, self._place.source, self._batch_statistics)
         self._session.publish([request])
 
     @property
@@ -331,13 +301,14 @@ class PredictionPresenter:
         for event in events:
             match event:
                 case DatasetOpened() | DatasetClosed():
-                    self._touched, self._file_index = False, -1
+                    self._touched = False
+                    self._place.leave_files()
                     self._change_source()
                     if self._active:
                         self._begin_with_test()
                 case SampleSelected():
                     self._touched = True
-                    if self._file_index < 0:
+                    if not self._place.among_files:
                         self._refresh()
                 case CheckpointOpened(info=info):
                     self._take_checkpoint(info)
@@ -394,7 +365,8 @@ class PredictionPresenter:
             self.view.show_scoring(0, 0)
             self._show_scored()
         elif self._is(self._opening, job):
-            self._opening, self._files, self._file_index = None, result, 0
+            self._opening = None
+            self._place.take_files(result)
             self._change_source()
 
     def _take_end(self, job: int) -> None:
@@ -440,13 +412,8 @@ class PredictionPresenter:
 
     def _begin_with_test(self) -> None:
         """A dataset is first looked at where the network has not been: in its test split, else its validation split."""
-        dataset = self._session.dataset
-        if dataset is None or not len(dataset):
-            return
-        for split in ("test", "validation", "val"):
-            if dataset.splits.get(split):
-                self.go_to(dataset.splits[split][0])
-                return
+        if (first := self._place.find_first_unseen()) is not None:
+            self.go_to(first)
 
     def _change_source(self) -> None:
         self._predictions.forget()
@@ -462,10 +429,10 @@ class PredictionPresenter:
         """Shows the present sample, from what is kept or by asking for it."""
         self._show_stage()
         self._dirty = not self._active
-        source = self.source
-        if not self._active or source is None or not len(source):
+        source = self._place.source
+        if not self._active or not source:
             return
-        index, span = self.index, self.span
+        index, span = self.index, self._place.span
         self.view.show_position(index - span[0] + 1, len(span), source.name(index))
         self._show_splits()
         if (live := self.live) is not None:
@@ -480,7 +447,7 @@ class PredictionPresenter:
 
     def _load_sample(self) -> None:
         """One at a time and none cancelled, so that pictures go by while a key is held down."""
-        source = self.source
+        source = self._place.source
         if self._loading is None and source is not None:
             work = workshop.read_sample(source, self.index)
             title = f"Reading {source.name(self.index)}"
@@ -488,19 +455,19 @@ class PredictionPresenter:
 
     def _wanted(self) -> list[int]:
         count = BATCH if self.mode == "lecture" else 1
-        return [i for i in range(self.index, self.index + count) if i in self.span]
+        return [i for i in range(self.index, self.index + count) if i in self._place.span]
 
     def _ask_prediction(self, ahead: Sequence[int] = ()) -> None:
-        key, info = self._key(), self.checkpoint
-        if key is None or info is None or self.source is None or not self._active:
+        key, info, source = self._key(), self.checkpoint, self._place.source
+        if key is None or info is None or source is None or not self._active:
             return
         wanted = ahead or self._wanted()
-        if self._predictions.ask(self.source, self.span, wanted, key, info.classes, self.comparable):
+        if self._predictions.ask(source, self._place.span, wanted, key, info.classes, self.comparable):
             self.view.show_busy(not ahead)
 
     def _ask_ahead(self) -> None:
         """The next sample, too, while nothing else needs the network."""
-        if self.index + 1 in self.span and self._predictions.idle:
+        if self.index + 1 in self._place.span and self._predictions.idle:
             self._ask_prediction((self.index + 1,))
 
     def _use_reading(self, reading: Reading, preset: str, quiet: bool = False) -> None:
@@ -521,7 +488,7 @@ class PredictionPresenter:
         self._show_stage()
 
     def _show_stage(self) -> None:
-        info, source = self.checkpoint, self.source
+        info, source = self.checkpoint, self._place.source
         stage: Stage = "no dataset" if source is None else "no checkpoint" if info is None else "ready"
         self.view.show_stage(stage)
         self.view.show_checkpoint(info, source.info.classes if source is not None else None, self.comparable)
@@ -532,11 +499,7 @@ class PredictionPresenter:
         self.view.show_choices(*self._chooser.list())
 
     def _show_splits(self) -> None:
-        dataset = self._session.dataset
-        splits = [(name, len(span)) for name, span in dataset.splits.items()] if dataset is not None else []
-        if self._files is not None:
-            splits.append((FILES, len(self._files)))
-        self.view.show_splits(splits, self.split)
+        self.view.show_splits(self._place.list_splits(), self.split)
 
     def _show_sample(self, sample: Sample) -> None:
         self._sample = sample
