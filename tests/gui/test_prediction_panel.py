@@ -214,6 +214,17 @@ def test_that_a_threshold_drag_is_one_step_to_undo(ready) -> None:
     assert view.table.windows()[0] == (0.8, float("inf"))
 
 
+def test_that_undo_leaves_the_thresholds_of_another_checkpoint_alone(ready, wait_for) -> None:
+    ready.view.table.threshold_changed.emit(0, 0.2, float("inf"))
+    ready.open("lecture")
+    wait_for(lambda: ready.shown == 2)
+    own = ready.presenter.thresholds
+    assert ready.view.table.windows()[0] == (25, float("inf"))
+    ready.undo.undo()
+    assert ready.presenter.thresholds == own
+    assert ready.view.table.windows()[0] == (25, float("inf"))
+
+
 def test_that_colours_can_be_undone(ready) -> None:
     view = ready.view
     own = view.stage._colors[0]

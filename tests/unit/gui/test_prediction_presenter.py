@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,10 @@ class Bench:
 
     def open_checkpoint(self, **changes: Any) -> None:
         self.session.publish([JobDone(901, "open checkpoint", checkpoint(**changes))])
+
+    def set_window(self, k: int, low: float, high: float) -> None:
+        assert self.presenter.thresholds is not None
+        self.presenter.set_thresholds(self.presenter.thresholds.move_window(k, low, high))
 
     def ready(self) -> Bench:
         self.open_dataset()
@@ -214,15 +219,15 @@ def test_that_moving_a_threshold_reads_again_and_predicts_nothing(bench: Bench) 
     asked, live = len(bench.workshop.asked), bench.presenter.live
     assert live is not None
     assert live.pixels() == [4, 0]
-    bench.presenter.set_window(0, 0.8, INF)
+    bench.set_window(0, 0.8, INF)
     assert bench.view.last("show_reading")[0].pixels() == [0, 0]
-    assert bench.presenter.preset == "custom"
+    assert bench.presenter.find_preset("custom") == bench.presenter.thresholds
     assert len(bench.workshop.asked) == asked
 
 
 def test_that_thresholds_last_from_sample_to_sample_and_to_weights_of_the_same_classes(bench: Bench) -> None:
     bench.ready()
-    bench.presenter.set_window(0, 0.8, INF)
+    bench.set_window(0, 0.8, INF)
     bench.presenter.step(1)
     bench.jobs.run()
     assert bench.view.last("show_reading")[0].pixels() == [0, 0]
@@ -232,7 +237,7 @@ def test_that_thresholds_last_from_sample_to_sample_and_to_weights_of_the_same_c
 
 def test_that_other_classes_bring_their_own_thresholds(bench: Bench) -> None:
     bench.ready()
-    bench.presenter.set_window(0, 0.8, INF)
+    bench.set_window(0, 0.8, INF)
     other = ClassTable((ClassInfo("road", (1, 2, 3)), ClassInfo("car", (4, 5, 6))), exclusive=False)
     bench.open_checkpoint(classes=other)
     assert bench.presenter.reading == OPEN
@@ -240,6 +245,33 @@ def test_that_other_classes_bring_their_own_thresholds(bench: Bench) -> None:
     assert bench.view.last("show_checkpoint")[2] is False
     bench.jobs.run()
     assert bench.view.last("show_reading")[0].scores() is None
+
+
+def test_that_thresholds_never_go_to_scores_of_another_meaning(bench: Bench) -> None:
+    """As undo would bring them, once a checkpoint with as many classes in other units was chosen."""
+    bench.ready()
+    probabilities = bench.presenter.thresholds
+    assert probabilities is not None
+    values = msgspec.structs.replace(checkpoint(), target="values")
+    bench.session.publish([JobDone(902, "open checkpoint", values)])
+    own = bench.presenter.thresholds
+    assert own is not None
+    assert own.reading.windows == ((25.0, INF), (50.0, INF))
+    bench.presenter.set_thresholds(probabilities)
+    assert bench.presenter.thresholds == own
+
+
+def test_that_an_export_takes_the_thresholds_shown_whatever_they_are_called(bench: Bench) -> None:
+    bench.ready()
+    bench.set_window(0, 0.8, INF)
+    assert bench.presenter.thresholds is not None
+    bench.presenter.set_thresholds(replace(bench.presenter.thresholds, preset="default"))
+    bench.presenter.request_export()
+    bench.set_window(0, 0.5, INF)
+    bench.presenter.request_export()
+    moved, put_back = [e.reading for e in bench.events if isinstance(e, ExportRequested)]
+    assert moved == Reading("windows", ((0.8, INF), (0.5, INF)))
+    assert put_back is None
 
 
 def test_that_new_weights_forget_the_old_ones_predictions(bench: Bench) -> None:
@@ -399,7 +431,7 @@ def test_that_a_scored_split_is_ranked_worst_first_and_walked_through(bench: Ben
     for index in (*scored.ranked(), scored.ranked()[0]):
         bench.presenter.go_to_next_worst()
         assert bench.presenter.index == index
-    bench.presenter.set_window(0, 0.1, INF)
+    bench.set_window(0, 0.1, INF)
     assert bench.view.last("show_scored")[1] is True
 
 
@@ -476,7 +508,7 @@ def test_that_colours_follow_the_class_and_can_be_put_back(bench: Bench) -> None
 def test_that_an_export_takes_over_thresholds_colours_and_the_selection(bench: Bench) -> None:
     bench.ready()
     bench.presenter.request_export([4, 5])
-    bench.presenter.set_window(1, 0.3, 0.9)
+    bench.set_window(1, 0.3, 0.9)
     bench.presenter.request_export()
     first, second = [e for e in bench.events if isinstance(e, ExportRequested)]
     assert (first.index, first.selected, first.reading) == (3, (4, 5), None)
@@ -486,7 +518,9 @@ def test_that_an_export_takes_over_thresholds_colours_and_the_selection(bench: B
 
 def test_that_presets_read_half_and_refuse_windows_that_do_not_fit(bench: Bench) -> None:
     bench.ready()
-    assert bench.presenter.find_preset("half") == OPEN
+    own = bench.presenter.find_preset("half")
+    assert own is not None
+    assert own.reading == OPEN
     lecture = ClassTable(tuple(ClassInfo(str(v), (0, 0, 0), v) for v in (50, 100, 150, 200, 250)), exclusive=False)
     info = msgspec.structs.replace(checkpoint(classes=lecture), target="values")
     bench.session.publish([JobDone(902, "open checkpoint", info)])
@@ -494,8 +528,8 @@ def test_that_presets_read_half_and_refuse_windows_that_do_not_fit(bench: Bench)
     windows = bench.presenter.find_preset("lecture")
     assert half is not None
     assert windows is not None
-    assert half.windows[4] == (125.0, INF)
-    assert windows.windows[0] == (25, 85)
+    assert half.reading.windows[4] == (125.0, INF)
+    assert windows.reading.windows[0] == (25, 85)
 
 
 def test_that_closing_the_dataset_empties_the_panel(bench: Bench) -> None:

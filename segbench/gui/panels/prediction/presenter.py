@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from segbench.events import (
@@ -27,6 +28,7 @@ from segbench.gui.panels.prediction.chooser import CheckpointChooser
 from segbench.gui.panels.prediction.place import Place
 from segbench.gui.panels.prediction.predictions import BATCH, Predictions
 from segbench.gui.panels.prediction.scored import ScoredImage, ScoredSplit
+from segbench.gui.panels.prediction.thresholds import Thresholds, find_thresholds
 from segbench.gui.panels.prediction.workshop import Key, Workshop
 from segbench.records import CheckpointInfo, ClassTable, Reading, Sample
 
@@ -49,7 +51,7 @@ class PredictionView(Protocol):
     def show_position(self, place: int, count: int, name: str) -> None: ...
     def show_classes(self, classes: ClassTable, scale: str) -> None: ...
     def show_colors(self, colors: tuple[Color, ...]) -> None: ...
-    def show_windows(self, reading: Reading, preset: str) -> None: ...
+    def show_thresholds(self, thresholds: Thresholds) -> None: ...
     def show_sample(self, sample: Sample | None, comparable: bool) -> None: ...
     def show_reading(self, live: LiveReading | None) -> None: ...
     def show_lecture(self, picture: Any) -> None: ...
@@ -80,8 +82,7 @@ class PredictionPresenter:
         self._sample: Sample | None = None
         self._colors: dict[str, Color] = {}  # by class name: what the user chose
         self.mode = "side"
-        self.reading: Reading | None = None
-        self.preset = "default"
+        self.thresholds: Thresholds | None = None
         self.scored: ScoredSplit | None = None
         self._worst = -1  # where the walk through the worst images stands
 
@@ -108,6 +109,11 @@ class PredictionPresenter:
     @property
     def checkpoint(self) -> CheckpointInfo | None:
         return self._session.checkpoint
+
+    @property
+    def reading(self) -> Reading | None:
+        """How the scores are read; None before the first checkpoint."""
+        return self.thresholds.reading if self.thresholds is not None else None
 
     @property
     def kept_best(self) -> bool:
@@ -212,20 +218,24 @@ class PredictionPresenter:
             self._ask_prediction()
         self._show_lecture()
 
-    def set_window(self, k: int, low: float, high: float) -> None:
-        """Class k is where low < score < high from now on; nothing is predicted again."""
-        if self.reading is not None and k < len(self.reading.windows):
-            windows = list(self.reading.windows)
-            windows[k] = (low, high)
-            self._use_reading(Reading(self.reading.rule, tuple(windows)), "custom", quiet=True)
+    def set_thresholds(self, thresholds: Thresholds) -> None:
+        """Reads the scores so from now on; nothing is predicted again.
 
-    def set_reading(self, reading: Reading, preset: str = "custom") -> None:
-        if self.reading is not None and len(reading.windows) == len(self.reading.windows):
-            self._use_reading(reading, preset)
+        Those of other scores are left alone: undo may bring them after another checkpoint was chosen.
+        """
+        if self.thresholds is None or thresholds.meaning != self.thresholds.meaning:
+            return
+        self.thresholds = thresholds
+        self.view.show_thresholds(thresholds)
+        self._show_reading()
+        if self.scored is not None and self._scoring is None:
+            self._show_scored()
 
-    def find_preset(self, preset: str) -> Reading | None:
-        """The thresholds of that preset; None without a checkpoint."""
-        return workshop.default_reading(self.checkpoint, preset) if self.checkpoint is not None else None
+    def find_preset(self, preset: str) -> Thresholds | None:
+        """The thresholds of that preset, for "custom" the present ones; None without a checkpoint."""
+        if preset == "custom" and self.thresholds is not None:
+            return replace(self.thresholds, preset=preset)
+        return find_thresholds(self.checkpoint, preset) if self.checkpoint is not None else None
 
     def set_color(self, name: str, color: Color | None) -> None:
         """Shows a class in this colour; None: in its own again."""
@@ -275,10 +285,11 @@ class PredictionPresenter:
 
     def request_export(self, selected: Sequence[int] = ()) -> None:
         """Opens the export dialog with what stands here."""
-        info = self.checkpoint
+        info, own = self.checkpoint, self.find_preset("default")
         colors = self.colors(info.classes) if info is not None else ()
-        reading = self.reading if self.preset != "default" else None
-        request = ExportRequested(self.index, tuple(selected), reading, colors, self._place.source, self._batch_statistics)
+        reading = self.reading if own is not None and self.reading != own.reading else None
+        source = self._place.source
+        request = ExportRequested(self.index, tuple(selected), reading, colors, source, self._batch_statistics)
         self._session.publish([request])
 
     @property
@@ -392,17 +403,13 @@ class PredictionPresenter:
 
     def _use_default(self, info: CheckpointInfo) -> None:
         """Thresholds last as long as they mean the same: the same classes in the same units."""
-        default = workshop.default_reading(info, "default")
-        shown = (info.classes.names, info.target)
-        if self.reading is None or shown != self._shown:
-            self.reading, self.preset = default, "default"
-        self._shown = shown
+        default = find_thresholds(info, "default")
+        if self.thresholds is None or self.thresholds.meaning != default.meaning:
+            self.thresholds = default
         if self._view is not None:
             self.view.show_classes(info.classes, "value" if info.target == "values" else "probability")
-            self.view.show_windows(self.reading, self.preset)
+            self.view.show_thresholds(self.thresholds)
             self._show_colors()
-
-    _shown: tuple[tuple[str, ...], str] = ((), "")
 
     # Work -------------------------------------------------------------------------------------------------------------------
 
@@ -469,14 +476,6 @@ class PredictionPresenter:
         """The next sample, too, while nothing else needs the network."""
         if self.index + 1 in self._place.span and self._predictions.idle:
             self._ask_prediction((self.index + 1,))
-
-    def _use_reading(self, reading: Reading, preset: str, quiet: bool = False) -> None:
-        """quiet: the view shows the thresholds already."""
-        self.reading, self.preset = reading, preset
-        self.view.show_windows(reading, preset)
-        self._show_reading()
-        if self.scored is not None and self._scoring is None:
-            self._show_scored()
 
     # Show -------------------------------------------------------------------------------------------------------------------
 

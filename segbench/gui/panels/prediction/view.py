@@ -35,12 +35,13 @@ from segbench.gui.panels.prediction.choices import Choice
 from segbench.gui.panels.prediction.image_list import ImageList
 from segbench.gui.panels.prediction.scored import ScoredSplit
 from segbench.gui.panels.prediction.stage import Stage
+from segbench.gui.panels.prediction.thresholds import Thresholds
 from segbench.gui.panels.prediction.undo import Change
 from segbench.gui.panels.prediction.words import describe_checkpoint, describe_choice, describe_mismatch
 from segbench.gui.theme import mark
 from segbench.gui.widgets.class_table import ClassTableWidget
 from segbench.gui.widgets.empty_state import EmptyState
-from segbench.records import CheckpointInfo, ClassTable, Reading, Sample
+from segbench.records import CheckpointInfo, ClassTable, Sample
 
 if TYPE_CHECKING:
     from segbench.gui.panels.prediction.presenter import PredictionPresenter
@@ -329,9 +330,9 @@ class PredictionView(QWidget):
             self.table.set_color(k, color)
         self.stage.set_colors(colors)
 
-    def show_windows(self, reading: Reading, preset: str) -> None:
-        self.table.set_windows(reading.windows)
-        self.presets.setCurrentIndex(self.presets.findData(preset))
+    def show_thresholds(self, thresholds: Thresholds) -> None:
+        self.table.set_windows(thresholds.reading.windows)
+        self.presets.setCurrentIndex(self.presets.findData(thresholds.preset))
 
     def show_sample(self, sample: Sample | None, comparable: bool) -> None:
         self.stage.set_sample(sample, comparable)
@@ -388,25 +389,18 @@ class PredictionView(QWidget):
             action.setEnabled(mixes and self._stage_name == "ready")
 
     def _choose_preset(self, place: int) -> None:
-        preset = self.presets.itemData(place)
-        before = self._presenter.reading
-        after = self._presenter.find_preset(preset) if preset != "custom" else before
-        if before is not None and after is not None and (after != before or preset != self._presenter.preset):
-            self._push("Thresholds", self._use_reading, (before, self._presenter.preset), (after, preset))
+        before = self._presenter.thresholds
+        after = self._presenter.find_preset(self.presets.itemData(place))
+        if before is not None and after is not None and after != before:
+            self._push("Thresholds", self._presenter.set_thresholds, before, after)
 
     def _change_window(self, k: int, low: float, high: float) -> None:
-        before = self._presenter.reading
+        before = self._presenter.thresholds
         if before is None or self._classes is None:
             return
-        windows = list(before.windows)
-        windows[k] = (low, high)
-        after = Reading(before.rule, tuple(windows))
         text = f"Threshold of {self._classes.names[k]}"
         gesture = ("threshold", k, self.table.gesture)
-        self._push(text, self._use_reading, (before, self._presenter.preset), (after, "custom"), gesture)
-
-    def _use_reading(self, value: tuple[Reading, str]) -> None:
-        self._presenter.set_reading(*value)
+        self._push(text, self._presenter.set_thresholds, before, before.move_window(k, low, high), gesture)
 
     def _change_color(self, k: int, color: Color) -> None:
         if self._classes is None:

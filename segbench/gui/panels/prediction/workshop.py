@@ -112,20 +112,3 @@ def save_file(path: str, data: bytes) -> Generator[WorkEvent, None, Path]:
     yield from ()
     write_atomically(Path(path), data)
     return Path(path)
-
-
-def default_reading(info: CheckpointInfo, preset: str) -> Reading:
-    """preset: "default", "half" (half the value or probability 0.5) or "lecture" (the reference's windows).
-
-    Raises SegbenchError where the preset does not fit the classes.
-    """
-    from segbench.targets import build_target, half_reading, lecture_reading
-
-    default = build_target(info.target, info.classes).reading
-    if preset == "lecture":
-        return lecture_reading(info.classes)
-    if preset == "half":
-        if info.target == "values":
-            return half_reading(info.classes)
-        return Reading(default.rule, ((0.5, float("inf")),) * len(info.classes))
-    return default
