@@ -24,6 +24,7 @@ from segbench.events import (
     StepDone,
     TrainingStarted,
 )
+from segbench.gui.pace import Pace
 
 QUIET = (  # too short to tell of
     "thumbnails", "list runs", "predict sample", "open checkpoint", "preview shapes", "export preview", "read pins",
@@ -42,19 +43,22 @@ class Work:
     began: float
     done: int = 0
     total: int = 0
-    first_done: int = 0  # a continued run begins in the middle
     paused: bool = False
-    steps: bool = False  # counted in steps from now on: a validation inside a training does not move its bar
+    pace: Pace | None = None  # of a training: counted in steps, so that a validation inside it does not move its bar
     validating: tuple[int, int] | None = None  # images done, of all, while a training validates
     moved: float = field(default=0.0)  # when `done` last grew
 
     @property
     def seconds_left(self) -> float | None:
         """By the mean rate so far; None if there is no telling."""
-        spent, gone = self.moved - self.began, self.done - self.first_done
-        if self.paused or not self.total or gone <= 0 or spent < SETTLE_SECONDS:
+        if self.paused:
             return None
-        return max(0.0, spent / gone * (self.total - self.done))
+        if self.pace is not None:
+            return self.pace.seconds_left
+        spent = self.moved - self.began
+        if not self.total or self.done <= 0 or spent < SETTLE_SECONDS:
+            return None
+        return max(0.0, spent / self.done * (self.total - self.done))
 
     @property
     def news(self) -> str:
@@ -97,16 +101,15 @@ class Activity:
             return
         match event:
             case TrainingStarted():
-                work.done = work.first_done = event.step
-                work.total, work.began, work.steps = event.total_steps, self._clock(), True
+                work.done, work.total, work.pace = event.step, event.total_steps, Pace(event.total_steps)
                 self.device = event.device
-            case StepDone():
-                work.done, work.moved, work.validating = event.step, self._clock(), None
-            case EpochDone():
-                work.validating = None
-            case Progressed(what="validating") if work.steps:
+            case StepDone() | EpochDone():
+                work.done, work.validating = event.step, None
+                if work.pace is not None:
+                    work.pace.add(event.step, event.seconds)
+            case Progressed(what="validating") if work.pace is not None:
                 work.validating = event.done, event.total
-            case Progressed() | SamplePredicted() | FileExported() | ImageScored() if not work.steps:
+            case Progressed() | SamplePredicted() | FileExported() | ImageScored() if work.pace is None:
                 work.done, work.total, work.moved = event.done, event.total, self._clock()
 
     @property

@@ -23,6 +23,7 @@ from segbench.events import (
     TrainingStarted,
 )
 from segbench.gui.activity import Activity, describe_bytes, describe_time_left
+from segbench.gui.panels.training.state import RunRecord
 from segbench.gui.widgets.empty_state import EmptyState
 from segbench.gui.widgets.log_view import LogRelay, LogView
 from segbench.gui.widgets.status import Status
@@ -116,14 +117,25 @@ def test_that_time_left_follows_the_rate_since_the_start():
     assert activity.shown is None
 
 
-def test_that_a_validation_inside_a_training_does_not_move_its_bar():
-    now = [0.0]
-    activity = Activity(lambda: now[0])
+def _train(activity, *facts, step=0):
+    """A training of 300 steps that begins, or goes on, behind `step`."""
+    started = TrainingStarted("/run", step, 300, 50, 6, "cpu, 1 thread", 7, 200, 40, "test", Baselines(), 0.0)
     _start(activity, 1, "train")
-    started = TrainingStarted("/run", 100, 300, 50, 6, "cpu, 1 thread", 7, 200, 40, "test", Baselines(), 0.0)
-    activity.adopt([JobEvent(1, "train", started)])
-    now[0] = 10.0
-    activity.adopt([JobEvent(1, "train", StepDone(150, 0.5, 1e-3, 10.0, 4))])
+    activity.adopt([JobEvent(1, "train", fact) for fact in (started, *facts)])
+
+
+def test_that_a_training_tells_the_time_left_that_its_page_tells():
+    activity = Activity(lambda: 1e6)  # whatever a clock says: pauses and the time before the first step are not work
+    steps = [StepDone(i, 0.5, 1e-3, 40.0 + 2.0 * i, 4) for i in range(101, 151)]
+    _train(activity, *steps, step=100)
+    record = RunRecord("/run", "run")
+    record.add([TrainingStarted("/run", 100, 300, 50, 6, "cpu", 7, 200, 40, "test", Baselines(), 0.0), *steps])
+    assert activity.shown.seconds_left == record.remaining == pytest.approx(300.0)
+
+
+def test_that_a_validation_inside_a_training_does_not_move_its_bar():
+    activity = Activity(lambda: 0.0)
+    _train(activity, StepDone(110, 0.5, 1e-3, 2.0, 4), StepDone(150, 0.5, 1e-3, 10.0, 4), step=100)
     activity.adopt(
         [JobEvent(1, "train", Progressed("scoring", 40, 40)), JobEvent(1, "train", MemoryRead(5, 0, "process"))]
     )
@@ -134,13 +146,8 @@ def test_that_a_validation_inside_a_training_does_not_move_its_bar():
 
 
 def test_that_a_validation_is_told_instead_of_a_time_that_leaves_it_out():
-    now = [0.0]
-    activity = Activity(lambda: now[0])
-    _start(activity, 1, "train")
-    started = TrainingStarted("/run", 0, 300, 50, 6, "cpu, 1 thread", 7, 200, 40, "test", Baselines(), 0.0)
-    activity.adopt([JobEvent(1, "train", started)])
-    now[0] = 10.0
-    activity.adopt([JobEvent(1, "train", StepDone(299, 0.5, 1e-3, 10.0, 4))])
+    activity = Activity(lambda: 0.0)
+    _train(activity, StepDone(1, 0.5, 1e-3, 0.1, 4), StepDone(299, 0.5, 1e-3, 10.0, 4))
     assert activity.shown.news == "1 s left"
     activity.adopt([JobEvent(1, "train", Progressed("validating", 12, 34))])
     assert activity.shown.news == "validating 12 of 34"

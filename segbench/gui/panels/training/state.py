@@ -16,6 +16,7 @@ from segbench.events import (
     TrainingEnded,
     TrainingStarted,
 )
+from segbench.gui.pace import Pace
 
 if TYPE_CHECKING:
     from segbench.data.dataset import Dataset
@@ -90,11 +91,8 @@ class RunRecord:
         self.validated = self.validating = 0
         self._losses: deque[float] = deque(maxlen=LOSS_STEPS)
         self._recent: deque[tuple[float, int]] = deque()  # (seconds, images) of the last RATE_SECONDS
-        self.images_per_second: float | None = (
-            None  # over the last ten seconds of training; None before the second step
-        )
-        self._first: StepDone | None = None  # of this stretch of training
-        self._stretch = 0  # steps since then
+        self.images_per_second: float | None = None  # over the last RATE_SECONDS; None before the second step
+        self._pace = Pace(0)  # of this stretch of training
 
     def add(self, facts: Sequence[LoggedEvent]) -> None:
         """Takes over a batch of the run's facts."""
@@ -104,6 +102,7 @@ class RunRecord:
                     self._add_step(fact)
                 case EpochDone():
                     self.epochs_done, self.seconds = fact.epoch, fact.seconds
+                    self._pace.add(fact.step, fact.seconds)
                     # Validation is work, but no images are trained on meanwhile: the pace is counted from its end
                     self._recent = deque([(fact.seconds, 0)])
                     if fact.best:
@@ -125,15 +124,12 @@ class RunRecord:
         self._losses.clear()
         self._recent.clear()
         self.images_per_second = None
-        self._first, self._stretch = None, 0
+        self._pace = Pace(fact.total_steps)
 
     def _add_step(self, fact: StepDone) -> None:
         self.step, self.seconds = fact.step, fact.seconds
         self._losses.append(fact.loss)
-        if self._first is None:
-            self._first = fact
-        else:
-            self._stretch += 1
+        self._pace.add(fact.step, fact.seconds)
         self._recent.append((fact.seconds, fact.images))
         while len(self._recent) > 2 and self._recent[0][0] < fact.seconds - RATE_SECONDS:
             self._recent.popleft()
@@ -149,10 +145,7 @@ class RunRecord:
     @property
     def remaining(self) -> float | None:
         """Seconds of work left, at this stretch's mean pace (validation and previews included)."""
-        if self.started is None or self._first is None or self._stretch < 3 or self.seconds is None:
-            return None
-        pace = (self.seconds - self._first.seconds) / self._stretch
-        return max(self.started.total_steps - self.step, 0) * pace
+        return self._pace.seconds_left
 
     @property
     def epoch(self) -> int:
