@@ -22,7 +22,6 @@ def measure_lecture(options: Namespace, folder: Path) -> list[Row]:
     Raises RuntimeError if it is not given, has other settings, or has not done its 15,000 steps.
     """
     from segbench import __version__
-    from segbench.config import find_preset
     from segbench.events import StepDone, TrainingStarted
     from segbench.formats.runs import open_run
     from segbench.gui.widgets.curve_model import LECTURE_EPOCH, LECTURE_LOSSES, list_lecture_spans
@@ -30,10 +29,7 @@ def measure_lecture(options: Namespace, folder: Path) -> list[Row]:
     if options.lecture_run is None:
         raise RuntimeError("Name a finished run of the lecture preset: --lecture-run RUN.")
     run = open_run(options.lecture_run)
-    preset = find_preset("lecture").config
-    for field in ("network", "loss", "optimizer", "data"):
-        if getattr(run.config, field) != getattr(preset, field):
-            raise RuntimeError(f"{run.path} was not trained with the lecture preset: its {field} differs.")
+    _check_preset(run, "lecture")
     losses: dict[int, float] = {}
     device = ""
     for event in run.events():
@@ -94,7 +90,7 @@ def measure_lecture(options: Namespace, folder: Path) -> list[Row]:
 
 
 def measure_recommended(options: Namespace, folder: Path) -> list[Row]:
-    """The runs given by --one-epoch-run and --full-run. Raises RuntimeError if neither is given."""
+    """The runs given by --one-epoch-run and --full-run. Raises RuntimeError if neither is given or one has other settings."""
     from segbench.formats.runs import open_run
 
     rows = []
@@ -102,6 +98,7 @@ def measure_recommended(options: Namespace, folder: Path) -> list[Row]:
         if path is None:
             continue
         run = open_run(path)
+        _check_preset(run, "recommended")
         info = run.describe()
         scores, _ = _score(run, "best")
         rows.append(
@@ -116,6 +113,16 @@ def measure_recommended(options: Namespace, folder: Path) -> list[Row]:
     if not rows:
         raise RuntimeError("Name finished runs of the recommended preset: --one-epoch-run RUN --full-run RUN.")
     return rows
+
+
+def _check_preset(run: Run, name: str) -> None:
+    """Raises RuntimeError if the run's settings are not that preset's; its length, device and threads are its own."""
+    from segbench.config import find_preset
+
+    preset = find_preset(name).config
+    for field in ("network", "loss", "optimizer", "data"):
+        if getattr(run.config, field) != getattr(preset, field):
+            raise RuntimeError(f"{run.path} was not trained with the {name} preset: its {field} differs.")
 
 
 def _score(run: Run, kind: Literal["last", "best"]) -> tuple[dict[str, Any], dict[str, Any]]:
