@@ -15,6 +15,7 @@ from PySide6.QtGui import QDesktopServices
 from segbench.errors import SegbenchError
 from segbench.events import (
     CheckpointOpened,
+    CheckpointSaved,
     DatasetOpened,
     Event,
     JobCancelled,
@@ -29,12 +30,14 @@ from segbench.events import (
 from segbench.gui.widgets.coach import Coach
 
 if TYPE_CHECKING:
+    from segbench.data.dataset import Dataset
     from segbench.gui.desk import Desk
 
 COUNT, TESTS = 200, 40
 # About a minute on two cores: a shallow network and few passes
 QUICK = ("network.depth=4", "epochs=10", "data.batch_size=4", "preview_seconds=2")
-WATCHING = 3  # the step that ends with the training
+TRAINING, WATCHING = 2, 3  # the steps that end with the training's beginning and with its end
+BROKEN_OFF = ("generate", "export")  # jobs that the cross in the status bar ends; a step that waits for one begins anew
 LOOK_AT = 3  # samples to look at before the second step is over
 EXPORT_TRIES, EXPORT_WAIT = 100, 200  # times, ms: the dialog's preview takes a moment
 log = logging.getLogger(__name__)
@@ -139,11 +142,11 @@ class Tour:
             return
         self._place, self._seen, self._over = place, 0, False
         self._predicts = self._desk.session.checkpoint is not None
-        step = self._steps[place]
-        self.coach.show_step(place + 1, len(self._steps), step.title, step.text, step.button)
-        self._desk.window.show_page(step.page)
-        if place == WATCHING and self._trained:
-            self._complete(place)  # it has ended while the user was still at the step before
+        self._offer()
+        self._desk.window.show_page(self._steps[place].page)
+        # It may have happened before: a training begun without the tour, or over while the user was at the step before
+        if (place == TRAINING and self._trains()) or (place == WATCHING and self._trained):
+            self._complete(place)
 
     def do_step(self) -> None:
         """Does the present step for the user; behind the last one it opens the folder of the masks."""
@@ -157,7 +160,12 @@ class Tour:
         try:
             step.do()
         except SegbenchError as error:
-            self.coach.show_step(self._place + 1, len(self._steps), step.title, str(error), step.button)
+            self._offer(str(error))
+
+    def _offer(self, why: str = "") -> None:
+        """Shows the present step, its button ready to be pressed; why: what kept it from being done, in place of its text."""
+        step = self._steps[self._place]
+        self.coach.show_step(self._place + 1, len(self._steps), step.title, why or step.text, step.button)
 
     def handle(self, events: Sequence[Event]) -> None:
         """Remembers what later steps need, and tells when the present step has happened."""
@@ -165,6 +173,8 @@ class Tour:
             inner = getattr(event, "event", None)
             if isinstance(inner, TrainingStarted):
                 self._run = inner.run
+            elif isinstance(inner, CheckpointSaved):  # by a training that began before the tour
+                self._run = self._run or str(Path(inner.path).parents[1])
             if isinstance(event, JobDone) and event.kind == "export":
                 self._manifest = str(event.result or "")
             if isinstance(event, JobStarted | JobDone | JobCancelled) and event.kind == "train":
@@ -176,8 +186,8 @@ class Tour:
                 self.go_to(WATCHING - 1)
             elif self._over:
                 continue
-            elif isinstance(event, JobFailed):  # the error dialog tells why; the step can be tried again
-                self.coach.show_step(self._place + 1, len(self._steps), step.title, step.text, step.button)
+            elif isinstance(event, JobFailed) or (isinstance(event, JobCancelled) and event.kind in BROKEN_OFF):
+                self._offer()  # the error dialog tells why; the step can be tried again
             elif step.over(event):
                 # After this batch: the panels hear of the event behind the tour
                 place = self._place
@@ -217,6 +227,17 @@ class Tour:
         return self._predicts and (isinstance(inner, SamplePredicted) or done)
 
     # Doing it -----------------------------------------------------------------------------------------------------------------
+    #
+    # Each leads to an event that ends the step, or raises a SegbenchError that says why not: the button waits for one of them.
+
+    def _trains(self) -> bool:
+        """A training runs, or waits for its turn."""
+        return any(job.kind == "train" for job in self._desk.jobs.jobs())
+
+    def _find_dataset(self) -> Dataset:
+        if self._desk.session.dataset is None:
+            raise SegbenchError("There is no dataset yet.", "Open or generate one first.")
+        return self._desk.session.dataset
 
     def _generate(self) -> None:
         from segbench.gui.dialogs.generate import find_shapes_folder, generate_shapes
@@ -225,6 +246,7 @@ class Tour:
         self._desk.jobs.start("generate", work, title=f"Generating {COUNT + TESTS} images", lane="io")
 
     def _browse(self) -> None:
+        self._find_dataset()
         session = self._desk.session
         for step in range(LOOK_AT):
             QTimer.singleShot(700 * (step + 1), self.coach, lambda: session.select_sample(session.sample + 1))
@@ -232,10 +254,10 @@ class Tour:
     def _train(self) -> None:
         from segbench import config
 
-        dataset = self._desk.session.dataset
-        if dataset is None:
-            raise SegbenchError("There is no dataset yet.", "Open or generate one first.")
-        classes = dataset.info.classes
+        if self._trains():
+            self.go_to(WATCHING)
+            return
+        classes = self._find_dataset().info.classes
         quick = list(QUICK)
         if classes is not None and classes.exclusive:
             quick += ["loss.target=labels", "loss.name=cross_entropy"]
@@ -243,10 +265,12 @@ class Tour:
         raw = config.to_dict(settings)
         self._desk.views["training"].show_settings(raw)  # the form tells what runs
         self._desk.presenters["training"].start(raw)
+        if not self._trains():
+            raise SegbenchError("The training could not begin.", "The Training page says why.")
 
     def _stop(self) -> None:
         training = self._desk.presenters["training"]
-        if any(job.kind == "train" for job in self._desk.jobs.jobs()):
+        if self._trains():
             training.stop()
         else:
             self.go_to(self._place + 1)
@@ -270,15 +294,16 @@ class Tour:
 
     def _export(self) -> None:
         """Opens the dialog, chooses the test split, and presses Export as soon as the preview stands."""
+        tested = "test" in self._find_dataset().splits
         self._desk.presenters["prediction"].request_export()
         export: Any = self._desk.presenters["export"]
-        dataset = self._desk.session.dataset
-        tested = dataset is not None and "test" in dataset.splits
         export.change(**({"scope": "split", "split": "test"} if tested else {"scope": "all"}))
         self._press_export(export, EXPORT_TRIES)
 
     def _press_export(self, export: Any, tries: int) -> None:
         if export.preview is not None and export.preview.problem is None and export.draft.scope in ("split", "all"):
             export.start()
-        elif tries and export.draft is not None:
+        elif tries:
             QTimer.singleShot(EXPORT_WAIT, self.coach, lambda: self._press_export(export, tries - 1))
+        elif 0 <= self._place < len(self._steps):
+            self._offer("The export has not begun. The dialog says what it waits for; choose there, or try again.")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
+import time
+from types import SimpleNamespace
 
 import pytest
 from PySide6.QtCore import Qt
@@ -13,12 +15,14 @@ from PySide6.QtWidgets import QMenuBar, QMessageBox
 from segbench.errors import ErrorReport
 from segbench.events import (
     CheckpointOpened,
+    CheckpointSaved,
     DatasetOpened,
     JobCancelled,
     JobDone,
     JobEvent,
     JobFailed,
     JobStarted,
+    Progressed,
     SamplePredicted,
     SampleSelected,
     TrainingStarted,
@@ -342,6 +346,56 @@ def test_that_a_training_that_ends_before_next_is_not_waited_for(desk, tour, qtb
     tour.handle([JobCancelled(1, "train")])
     tour.coach.skip.click()
     assert (tour._place, tour._over) == (3, True)
+    tour.leave()
+
+
+def _train_forever():
+    while True:
+        time.sleep(0.005)
+        yield Progressed("training", 1, 2)
+
+
+def test_that_a_training_that_runs_already_counts_as_begun(desk, tour, qtbot):
+    job = desk.jobs.start("train", _train_forever(), title="Training")
+    form = desk.views["training"].form.values()
+    tour.go_to(2)
+    assert tour.coach.title.text() == "Train a network: done"
+    tour._over = False  # pressed in the moment before the step knew
+    tour.do_step()
+    assert (tour._place, tour.coach.title.text()) == (3, "Watch it learn")
+    assert tour.coach.do.isEnabled()
+    assert desk.views["training"].form.values() == form
+    tour.leave()
+    job.cancel()
+    qtbot.waitUntil(lambda: not desk.jobs.jobs())
+
+
+def test_that_a_step_that_could_not_be_done_says_so_and_can_be_pressed_again(desk, tour, qtbot, monkeypatch):
+    monkeypatch.setattr(desk.session, "dataset", SimpleNamespace(info=SimpleNamespace(classes=None), splits={}))
+    monkeypatch.setattr(desk.presenters["training"], "start", lambda raw: None)
+    monkeypatch.setattr(desk.session, "_handlers", [tour.handle])
+    tour.go_to(2)
+    tour.do_step()
+    assert "could not begin" in tour.coach.text.text()
+    assert tour.coach.do.isEnabled()
+    monkeypatch.setattr(desk.session, "dataset", None)
+    for place in (1, 2, 5):
+        tour.go_to(place)
+        tour.do_step()
+        assert "no dataset" in tour.coach.text.text()
+        assert tour.coach.do.isEnabled()
+    tour.go_to(0)
+    tour.coach.show_busy("Drawing…")
+    tour.handle([JobCancelled(1, "thumbnails")])
+    assert not tour.coach.do.isEnabled()
+    tour.handle([JobCancelled(2, "generate")])
+    assert tour.coach.do.isEnabled()
+    tour.leave()
+
+
+def test_that_the_tour_knows_the_run_of_a_training_that_began_before_it(desk, tour):
+    tour.handle([JobEvent(1, "train", CheckpointSaved("last", "/runs/one/checkpoints/last.safetensors", 9))])
+    assert tour._run == "/runs/one"
     tour.leave()
 
 
