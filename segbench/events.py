@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from segbench.errors import ErrorReport
-from segbench.records import Baselines, CheckpointInfo, DatasetInfo, Prediction, Reading, RunInfo, Scores
+from segbench.records import Baselines, CheckpointInfo, Color, DatasetInfo, Prediction, Reading, RunInfo, Scores
 
 if TYPE_CHECKING:
     import numpy as np
@@ -290,6 +290,14 @@ class CheckpointOpened:
 
 
 @dataclass(frozen=True, slots=True)
+class ClassRecolored:
+    """The user has chosen a colour for the classes of this name; None: they have their own again."""
+
+    name: str
+    color: Color | None
+
+
+@dataclass(frozen=True, slots=True)
 class PageRequested:
     """Something asks for a page of the window: "dataset", "training", "prediction"."""
 
@@ -301,14 +309,12 @@ class ExportRequested:
     """The export dialog is to be shown with what the prediction panel shows now.
 
     index: the present sample. selected: samples the user marked. reading: the panel's thresholds; None: the checkpoint's own.
-    colors: red, green, blue a class, as the panel shows them; () for the table's own. `dataset` is what the indices count in.
-    batch_statistics: how the panel's network reads its batch norms.
+    `dataset` is what the indices count in. batch_statistics: how the panel's network reads its batch norms.
     """
 
     index: int
     selected: tuple[int, ...]
     reading: Reading | None
-    colors: tuple[tuple[int, int, int], ...]
     dataset: Any
     batch_statistics: bool = False
 
@@ -344,6 +350,7 @@ SessionFact = (
     | RunsCompared
     | RunContinueRequested
     | CheckpointOpened
+    | ClassRecolored
     | PageRequested
     | ExportRequested
 )

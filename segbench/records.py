@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 IGNORE = 255  # the label of a pixel that is neither trained on nor scored
 
+Color = tuple[int, int, int]  # red, green, blue, 0..255
 Box = tuple[int, int, int, int]  # min_x, min_y, max_x, max_y in pixels, both ends inside the object
 
 
@@ -20,7 +22,7 @@ class ClassInfo(msgspec.Struct, frozen=True):
     """One class: its name, its display colour and the lecture's grey value for its mask (50, 100 ... 250; 0 if it has none)."""
 
     name: str
-    color: tuple[int, int, int]
+    color: Color
     value: int = 0
 
 
@@ -44,8 +46,14 @@ class ClassTable(msgspec.Struct, frozen=True):
         return tuple(c.name for c in self.classes)
 
     @property
-    def colors(self) -> tuple[tuple[int, int, int], ...]:
+    def colors(self) -> tuple[Color, ...]:
         return tuple(c.color for c in self.classes)
+
+    def recolor(self, colors: Sequence[Color]) -> ClassTable:
+        """The same classes in these colours, one a class."""
+        pairs = zip(self.classes, colors, strict=True)
+        shown = tuple(ClassInfo(c.name, color, c.value) for c, color in pairs)
+        return ClassTable(shown, self.exclusive, self.background)
 
     @property
     def values(self) -> tuple[int, ...]:

@@ -204,6 +204,10 @@ def _add_format(parser: Parser) -> None:
         help="for coco: one annotation a connected component, or a class",
     )
     parser.add_argument(
+        "--color", dest="colors", metavar="CLASS=#RRGGBB", action="append", default=[],
+        help="one class's colour in palettes and class maps, such as star=#f0e442; may be given often",
+    )  # fmt: skip
+    parser.add_argument(
         "--overwrite",
         choices=("refuse", "replace", "skip"),
         default="refuse",

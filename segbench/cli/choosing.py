@@ -1,4 +1,4 @@
-"""Which samples and which thresholds the options of a command mean. Opens datasets; knows no terminal but the bar it is given."""
+"""Which samples, thresholds and colours the options of a command mean. Opens datasets; knows no terminal but the bar it is given."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from segbench.cli.console import open_bar
 from segbench.cli.interrupt import pull
 from segbench.data.dataset import Dataset, open_dataset, open_images
 from segbench.errors import SegbenchError
-from segbench.records import ClassTable, Reading
+from segbench.records import ClassTable, Color, Reading
 from segbench.targets import half_reading, lecture_reading
 
 _RANGE = re.compile(r"(\d+)(?:-(\d+))?")
+_COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 
 
 def open_data(paths: Sequence[str]) -> Dataset:
@@ -90,3 +91,18 @@ def _read_window(text: str, classes: ClassTable) -> tuple[str, tuple[float, floa
             f"Write CLASS=LOW:HIGH with one of: {', '.join(classes.names)}; an end may be left out.",
         )
     return name, ends
+
+
+def choose_colors(classes: ClassTable, arguments: argparse.Namespace) -> tuple[Color, ...]:
+    """One colour a class: what --color says, else the class's own. Raises SegbenchError for a class or a colour that cannot be read."""
+    colors = list(classes.colors)
+    for text in arguments.colors:
+        name, _, color = text.rpartition("=")
+        if name not in classes.names or not _COLOR.fullmatch(color):
+            raise SegbenchError(
+                f"--color {text} is no colour of a class.",
+                f"Write CLASS=#RRGGBB with one of: {', '.join(classes.names)}; the colour in hexadecimal, such as #f0e442.",
+            )
+        red, green, blue = bytes.fromhex(color[1:])
+        colors[classes.names.index(name)] = (red, green, blue)
+    return tuple(colors)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from segbench.cli.choosing import choose_reading, choose_samples, open_data
+from segbench.cli.choosing import choose_colors, choose_reading, choose_samples, open_data
 from segbench.cli.console import check_positive, note, open_bar, tell, tell_json, write_count
 from segbench.cli.interrupt import Interrupted, pull
 from segbench.data.dataset import Dataset
@@ -58,6 +58,7 @@ def _write(
         flattening=arguments.flatten,
         overwrite=arguments.overwrite,
         instances=arguments.instances,
+        colors=choose_colors(classes, arguments),
     )
     batch = 8
     if predictor is not None:

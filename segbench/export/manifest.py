@@ -16,7 +16,7 @@ from segbench.export.masks import Exporter
 from segbench.export.options import FLATTENINGS, ExportOptions
 from segbench.export.pictures import list_index_names, make_palette
 from segbench.formats.files import write_atomically
-from segbench.records import CheckpointInfo, ClassTable, DatasetInfo, Reading
+from segbench.records import CheckpointInfo, ClassTable, Color, DatasetInfo, Reading
 
 NAME = "manifest.json"
 
@@ -128,7 +128,7 @@ def write_command(
     batch_statistics: bool,
     batch_size: int,
 ) -> str:
-    """The segbench command that makes the same files."""
+    """The segbench command that makes the same files. classes: in the colours they are written in."""
     words = ["segbench", "predict", str(Path(checkpoint.path).absolute())] if checkpoint else ["segbench", "export"]
     words += [*(str(Path(path).absolute()) for path in options.data or (dataset.path,))]
     words += [*_choose_samples(dataset, indices), "--format", name, "--out", str(out.absolute())]
@@ -144,6 +144,10 @@ def write_command(
         words += ["--rule", reading.rule]
         for class_name, window in zip(classes.names, reading.windows, strict=True):
             words += ["--window", f"{class_name}={write_window(window)}"]
+    own = checkpoint.classes if checkpoint is not None else dataset.classes
+    for c, color in zip(classes.classes, own.colors if own is not None else (), strict=False):
+        if c.color != color:
+            words += ["--color", f"{c.name}={write_color(c.color)}"]
     if batch_statistics:
         words += ["--batch-statistics", "--batch", str(batch_size)]
     return shlex.join(words)
@@ -153,6 +157,11 @@ def write_window(window: tuple[float, float]) -> str:
     """A window as --window takes it: "25:85", "0.5:" without an upper end."""
     low, high = ("" if math.isinf(end) else f"{end:.9g}" for end in window)
     return f"{low}:{high}"
+
+
+def write_color(color: Color) -> str:
+    """A colour as --color takes it: "#0072b2"."""
+    return "#" + bytes(color).hex()
 
 
 def write_indices(indices: Sequence[int]) -> str:

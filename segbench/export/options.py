@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import msgspec
 
 from segbench.errors import SegbenchError
-from segbench.records import ClassTable, Reading
+from segbench.records import ClassTable, Color, Reading
 
 Flattening = Literal["table", "reverse", "smallest", "score"]
 Overwrite = Literal["refuse", "replace", "skip"]
@@ -29,6 +29,7 @@ class ExportOptions(msgspec.Struct, frozen=True, kw_only=True):
     reading: Reading | None = None  # None: the checkpoint's own thresholds
     overwrite: Overwrite = "refuse"
     instances: Instances = "component"  # coco: one annotation a connected component, or one a class
+    colors: tuple[Color, ...] = ()  # one a class, for palettes and class maps; (): the class table's own
     data: tuple[str, ...] = ()  # pictures named one by one, for the manifest's command; (): the dataset's own path
 
 

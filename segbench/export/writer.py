@@ -143,7 +143,7 @@ def preview(
     """
     options = options or ExportOptions()
     check_options(options)
-    exporter = find_exporter(name)
+    exporter, classes = find_exporter(name), _recolor(classes, options)
     if prediction is None:
         masked = mask_truth(sample, classes)
     else:
@@ -161,7 +161,7 @@ def preview(
 def _check(
     name: str, predictor: Scorer | None, dataset: Source, indices: Sequence[int], options: ExportOptions
 ) -> tuple[Exporter, ClassTable]:
-    """The format and the class table the masks follow: the checkpoint's, or the dataset's own."""
+    """The format and the class table the masks follow: the checkpoint's, or the dataset's own, in the colours asked for."""
     check_options(options)
     exporter = find_exporter(name)
     if not len(indices):
@@ -177,6 +177,7 @@ def _check(
             f"The dataset {dataset.info.name} has images only, so it has no masks to export.",
             "Give a checkpoint to export what it predicts instead.",
         )
+    classes = _recolor(classes, options)
     if options.reading is not None and len(options.reading.windows) != len(classes):
         raise SegbenchError(
             f"{len(options.reading.windows)} thresholds do not fit {len(classes)} classes.", "Give one for each class."
@@ -191,6 +192,16 @@ def _check(
             "Choose table, reverse or smallest.",
         )
     return exporter, classes
+
+
+def _recolor(classes: ClassTable, options: ExportOptions) -> ClassTable:
+    if not options.colors:
+        return classes
+    if len(options.colors) != len(classes):
+        raise SegbenchError(
+            f"{len(options.colors)} colours do not fit {len(classes)} classes.", "Give one for each class."
+        )
+    return classes.recolor(options.colors)
 
 
 def _find_standing(exporter: Exporter, out: Path, names: list[tuple[str, ...]], options: ExportOptions) -> set[str]:

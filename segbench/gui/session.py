@@ -1,4 +1,4 @@
-"""What is open now, and who wants to hear of it: dataset, selected sample, pins, runs, checkpoint, preferences. No Qt."""
+"""What is open now, and who wants to hear of it: dataset, selected sample, pins, runs, checkpoint, colours, preferences. No Qt."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from segbench import settings as preferences
 from segbench.events import (
     CheckpointOpened,
+    ClassRecolored,
     DatasetClosed,
     DatasetOpened,
     Event,
@@ -21,7 +22,7 @@ from segbench.events import (
     RunsListed,
     SampleSelected,
 )
-from segbench.records import CheckpointInfo
+from segbench.records import CheckpointInfo, ClassTable, Color
 from segbench.settings import Settings
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Session:
         self.sample = 0
         self.pins = Pins()
         self.checkpoint: CheckpointInfo | None = None
+        self._colors: dict[str, Color] = {}  # by class name: what the user chose
         self._handlers: list[Handler] = []
         self._waiting: deque[Sequence[Event]] = deque()
         self._publishing = False
@@ -162,6 +164,25 @@ class Session:
     def set_pins(self, indices: tuple[int, ...]) -> None:
         self.pins.indices = indices
         self.publish([PinsChanged(indices)])
+
+    def recolor(self, classes: ClassTable) -> ClassTable:
+        """The classes in the colours every panel shows: the user's, else the dataset's where it knows the name, else their own."""
+        known = self.dataset.info.classes if self.dataset is not None else None
+        shown = {c.name: c.color for c in known.classes} if known is not None else {}
+        shown |= self._colors
+        return classes.recolor([shown.get(c.name, c.color) for c in classes.classes])
+
+    def find_color(self, name: str) -> Color | None:
+        """What the user chose for the classes of this name, if anything."""
+        return self._colors.get(name)
+
+    def set_color(self, name: str, color: Color | None) -> None:
+        """Every panel shows the classes of this name in this colour from now on; None: in their own again."""
+        if color is None:
+            self._colors.pop(name, None)
+        else:
+            self._colors[name] = color
+        self.publish([ClassRecolored(name, color)])
 
     def open_run(self, path: str | Path) -> None:
         self.remember(str(path))

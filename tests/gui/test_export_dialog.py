@@ -51,8 +51,10 @@ def networks(tmp_path_factory) -> dict[str, Path]:
 def desk(running, qtbot, wait_for, tmp_path, networks):
     desk = Desk(running, tmp_path, networks)
     reading = Reading("windows", ((0.1, INF),) * 5)
-    colors = ((9, 9, 9), (1, 2, 3), (4, 5, 6), (7, 8, 9), (250, 0, 0))
-    desk.session.publish([ExportRequested(3, (), reading, colors, desk.dataset)])
+    first, second = desk.dataset.info.classes.names[:2]
+    desk.session.set_color(first, (9, 9, 9))
+    desk.session.set_color(second, (1, 2, 3))
+    desk.session.publish([ExportRequested(3, (), reading, desk.dataset)])
     desk.presenter.change(out=str(desk.out))
     wait_for(lambda: desk.presenter.preview and desk.presenter._previewing is None)
     yield desk

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 
 from segbench import settings as preferences
 from segbench.events import (
     CheckpointOpened,
+    ClassRecolored,
     DatasetClosed,
     DatasetOpened,
     JobDone,
@@ -20,7 +22,7 @@ from segbench.events import (
     SampleSelected,
 )
 from segbench.gui.session import Session
-from segbench.records import CheckpointInfo, ClassTable, DatasetInfo
+from segbench.records import CheckpointInfo, ClassInfo, ClassTable, DatasetInfo
 from segbench.settings import Settings
 
 
@@ -30,6 +32,13 @@ class FakeDataset:
 
     def __len__(self):
         return self.info.count
+
+
+def open_colored(session, *classes):
+    dataset = FakeDataset()
+    dataset.info = msgspec.structs.replace(dataset.info, classes=ClassTable(classes, exclusive=False))
+    session.publish([JobDone(1, "open dataset", dataset)])
+    session.heard.clear()
 
 
 class FakeJobs:
@@ -173,3 +182,14 @@ def test_that_preferences_that_cannot_be_saved_are_kept_in_memory(session, monke
 def test_that_a_session_without_a_job_runner_says_so(session):
     with pytest.raises(AssertionError, match="JobRunner"):
         _ = Session(Settings()).jobs
+
+
+def test_that_a_class_has_the_users_colour_else_the_datasets_else_its_own(session):
+    network = ClassTable(tuple(ClassInfo(name, (k, k, k)) for k, name in enumerate(("disk", "star", "box"))), False)
+    open_colored(session, ClassInfo("disk", (9, 9, 9)), ClassInfo("star", (8, 8, 8)))
+    session.set_color("disk", (1, 2, 3))
+    assert session.recolor(network).colors == ((1, 2, 3), (8, 8, 8), (2, 2, 2))
+    assert session.heard == [ClassRecolored("disk", (1, 2, 3))]
+    session.set_color("disk", None)
+    assert session.recolor(network).colors[0] == (9, 9, 9)
+    assert session.find_color("disk") is None

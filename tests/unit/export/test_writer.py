@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from segbench.cli.arguments import build_parser
-from segbench.cli.choosing import choose_reading, read_indices
+from segbench.cli.choosing import choose_colors, choose_reading, read_indices
 from segbench.errors import SegbenchError
 from segbench.export import ExportOptions, export, writer
 from segbench.export.manifest import write_indices
@@ -247,6 +247,24 @@ def test_that_the_manifests_command_means_the_same_export(shapes, predictor, tmp
     assert read_indices(parsed.indices, 6) == [0, 2, 3, 4]
     assert (parsed.format, parsed.pattern, parsed.flatten) == ("palette", "{index}", "smallest")
     assert choose_reading(predictor.reading, shapes.info.classes, parsed) == reading
+
+
+def test_that_the_command_names_the_colours_that_are_not_the_checkpoints(shapes, predictor, tmp_path):
+    own = predictor.info.classes.colors
+    colors = (own[0], (1, 2, 255), own[2])
+    _run("palette", predictor, shapes, [0], tmp_path, colors=colors)
+    manifest = _manifest(tmp_path)
+    assert [tuple(c["color"]) for c in manifest["classes"]] == list(colors)
+    words = shlex.split(manifest["command"])
+    assert [word for word in words if "#" in word] == ["disk=#0102ff"]
+    parsed = build_parser("predict").parse_args(words[1:])
+    assert choose_colors(predictor.info.classes, parsed) == colors
+
+
+def test_that_colours_are_one_a_class(shapes, predictor, tmp_path):
+    with pytest.raises(SegbenchError, match="1 colours do not fit 3 classes"):
+        _run("palette", predictor, shapes, [0], tmp_path / "out", colors=((1, 2, 3),))
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ class Bench:
         self.out = out
 
     def open(self, selected: tuple[int, ...] = (), reading: Reading | None = None) -> Bench:
-        self.session.publish([ExportRequested(4, selected, reading, (), self.dataset)])
+        self.session.publish([ExportRequested(4, selected, reading, self.dataset)])
         self.presenter.change(out=str(self.out))
         self.jobs.run()
         return self
@@ -153,6 +153,20 @@ def test_that_the_command_line_names_the_same_samples_and_folder(bench: Bench) -
         assert words in command
 
 
+def test_that_files_and_command_line_have_the_colours_that_the_panels_show(bench: Bench) -> None:
+    bench.session.set_color("star", (1, 2, 3))
+    bench.open()
+    bench.presenter.change(format="palette")
+    bench.jobs.run()
+    assert bench.preview().command.endswith("--color 'star=#010203'")
+    bench.presenter.start()
+    bench.jobs.run()
+    palette = Image.open(bench.out / "image 4.png").getpalette()
+    assert palette is not None
+    assert palette[3:9] == [0, 158, 115, 1, 2, 3]
+    assert json.loads((bench.out / "manifest.json").read_text())["command"] == bench.preview().command
+
+
 def test_that_a_cancelled_export_says_what_stands(bench: Bench) -> None:
     bench.open()
     bench.presenter.start()
@@ -174,7 +188,7 @@ def test_that_an_export_that_fails_leaves_the_dialog_ready(bench: Bench) -> None
 
 def test_that_a_folder_the_user_named_is_kept_for_the_next_time(bench: Bench) -> None:
     bench.open()
-    bench.session.publish([ExportRequested(5, (), None, (), bench.dataset)])
+    bench.session.publish([ExportRequested(5, (), None, bench.dataset)])
     assert bench.presenter.draft.out == str(bench.out)
 
 
@@ -183,10 +197,10 @@ def test_that_a_folder_that_failed_is_not_proposed_for_another_dataset(bench: Be
     bench.open()
     bench.presenter.start()
     bench.jobs.run()
-    bench.session.publish([ExportRequested(5, (), None, (), bench.dataset)])
+    bench.session.publish([ExportRequested(5, (), None, bench.dataset)])
     assert bench.presenter.draft.out == str(bench.out)  # the same dataset: to be tried again
     other = Dataset.from_samples(build_samples(), SHAPES, "others")
-    bench.session.publish([ExportRequested(5, (), None, (), other)])
+    bench.session.publish([ExportRequested(5, (), None, other)])
     assert bench.presenter.draft.out != str(bench.out)
 
 
@@ -208,12 +222,12 @@ def test_that_the_only_split_is_exported_as_all_images_and_one_image_as_itself(b
     bench.open()
     assert bench.presenter.draft.scope == "all"
     one = Dataset.from_samples(build_samples()[:1], SHAPES, "one")
-    bench.session.publish([ExportRequested(0, (), None, (), one)])
+    bench.session.publish([ExportRequested(0, (), None, one)])
     assert bench.presenter.draft.scope == "this"
 
 
 def test_that_without_a_dataset_no_dialog_opens(bench: Bench) -> None:
-    bench.session.publish([ExportRequested(0, (), None, (), None)])
+    bench.session.publish([ExportRequested(0, (), None, None)])
     assert bench.view.count("show_dialog") == 0
 
 

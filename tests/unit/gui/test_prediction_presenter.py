@@ -505,7 +505,7 @@ def test_that_colours_follow_the_class_and_can_be_put_back(bench: Bench) -> None
     assert bench.view.last("show_colors") == (SHAPES.colors,)
 
 
-def test_that_an_export_takes_over_thresholds_colours_and_the_selection(bench: Bench) -> None:
+def test_that_an_export_takes_over_thresholds_and_the_selection(bench: Bench) -> None:
     bench.ready()
     bench.presenter.request_export([4, 5])
     bench.set_window(1, 0.3, 0.9)
@@ -513,7 +513,6 @@ def test_that_an_export_takes_over_thresholds_colours_and_the_selection(bench: B
     first, second = [e for e in bench.events if isinstance(e, ExportRequested)]
     assert (first.index, first.selected, first.reading) == (3, (4, 5), None)
     assert second.reading == Reading("windows", ((0.5, INF), (0.3, 0.9)))
-    assert second.colors == SHAPES.colors
 
 
 def test_that_presets_read_half_and_refuse_windows_that_do_not_fit(bench: Bench) -> None:

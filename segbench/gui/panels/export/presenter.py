@@ -132,9 +132,10 @@ class ExportPresenter:
         self._hurried = self._previewing is not None and not self.running
         if self._hurried or request is None or preview is None or preview.problem is not None or self.running:
             return
-        indices = self._indices()
+        indices, classes = self._indices(), self._find_classes()
+        assert classes is not None, "its preview has told that there are none"
         self._written = [0, 0, 0]
-        job = work.export(self.draft, request, self._checkpoint, preview.format, indices)
+        job = work.export(self.draft, request, self._checkpoint, classes, preview.format, indices)
         title = f"Exporting {len(indices):,} {'image' if len(indices) == 1 else 'images'}"
         # Behind a training that takes an hour it would never begin: then it goes between two steps
         training = any(other.kind == "train" for other in self._jobs.jobs())
@@ -200,10 +201,17 @@ class ExportPresenter:
             indices, problem = [], (error.message, error.hint)
         if not self.draft.out:
             problem = problem or ("No folder is named.", "Choose where the files go.")
-        job = self._bench.preview(self.draft, request, self._checkpoint, indices, problem)
+        job = self._bench.preview(self.draft, request, self._checkpoint, self._find_classes(), indices, problem)
         self._previewing = self._jobs.start(
             "export preview", job, title="Previewing the export", urgent=True, newest_wins=True
         )
+
+    def _find_classes(self) -> ClassTable | None:
+        """The classes of the masks in the colours the panels show; None without masks."""
+        assert self._request is not None
+        info = self._checkpoint if self.draft.masks == "network" else None
+        own: ClassTable | None = info.classes if info is not None else self._request.dataset.info.classes
+        return self._session.recolor(own) if own is not None else None
 
     def _list_splits(self) -> dict[str, int]:
         """How many images each split has, that of the image one looks at first."""

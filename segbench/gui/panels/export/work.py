@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from segbench.errors import SegbenchError
 from segbench.events import ExportRequested, Progressed, WorkEvent
 from segbench.gui.panels.export.draft import Draft, FormatInfo, Preview
@@ -29,9 +27,18 @@ class PreviewBench:
         self._kept: tuple[Sample, Prediction | None] | None = None
 
     def preview(
-        self, draft: Draft, request: ExportRequested, info: CheckpointInfo | None, indices: Sequence[int], problem: Any
+        self,
+        draft: Draft,
+        request: ExportRequested,
+        info: CheckpointInfo | None,
+        classes: ClassTable | None,
+        indices: Sequence[int],
+        problem: Any,
     ) -> Generator[WorkEvent, None, Preview]:
-        """What the export of the present sample would write. Wrong choices come back as the preview's `problem`, not as an error."""
+        """What the export of the present sample would write. Wrong choices come back as the preview's `problem`, not as an error.
+
+        classes: those of the masks, in the colours they are written in; None: there are no masks.
+        """
         from segbench.export import EXPORTERS, FLATTENINGS, default_format
 
         yield Progressed("previewing", 0, 1)
@@ -39,7 +46,6 @@ class PreviewBench:
             FormatInfo(name, e.title, e.about, e.pattern, e.ending, e.flattens, e.per_class, e.collect is not None)
             for name, e in EXPORTERS.items()
         )
-        classes = _find_classes(draft, request, info)
         name = draft.format or (default_format(classes) if classes is not None else "planes")
         blank = Preview(formats, FLATTENINGS, name, problem=problem)
         try:
@@ -70,33 +76,36 @@ class PreviewBench:
 
 
 def export(
-    draft: Draft, request: ExportRequested, info: CheckpointInfo | None, name: str, indices: Sequence[int]
+    draft: Draft,
+    request: ExportRequested,
+    info: CheckpointInfo | None,
+    classes: ClassTable,
+    name: str,
+    indices: Sequence[int],
 ) -> Generator[WorkEvent, None, Path]:
-    """Writes the files; returns the manifest's path."""
+    """Writes the files; returns the manifest's path. classes: those of the masks, in the colours they are written in."""
     from segbench.export import export
 
     yield Progressed("exporting", 0, len(indices))
     predictor = load(info, request) if draft.masks == "network" and info is not None else None
-    options = build_options(draft, request)
+    options = build_options(draft, request, classes)
     return (yield from export(name, predictor, request.dataset, indices, Path(draft.out), options, BATCH))
 
 
 def load(info: CheckpointInfo, request: ExportRequested) -> Predictor:
-    """The checkpoint's network; its classes in the colours the panel shows them in, so that palettes match."""
+    """The checkpoint's network."""
     from segbench.inference.predictor import load_predictor
 
-    predictor = load_predictor(Path(info.path), "auto", request.batch_statistics)
-    predictor.info = msgspec.structs.replace(predictor.info, classes=_recolor(info.classes, request))
-    return predictor
+    return load_predictor(Path(info.path), "auto", request.batch_statistics)
 
 
-def build_options(draft: Draft, request: ExportRequested) -> ExportOptions:
+def build_options(draft: Draft, request: ExportRequested, classes: ClassTable) -> ExportOptions:
     """The draft as the exporters take it."""
     from segbench.export import ExportOptions
 
     return ExportOptions(
         pattern=draft.pattern, flattening=draft.flattening, overwrite=draft.overwrite, instances=draft.instances,
-        reading=request.reading if draft.masks == "network" else None,
+        reading=request.reading if draft.masks == "network" else None, colors=classes.colors,
     )  # fmt: skip
 
 
@@ -117,7 +126,7 @@ def _compose(
 
     if classes is None:
         raise SegbenchError("There are no masks to export.", "Choose a checkpoint, or a dataset with masks.")
-    options = build_options(draft, request)
+    options = build_options(draft, request, classes)
     pictures = preview(blank.format, sample, prediction, classes, options)
     exporter = EXPORTERS[blank.format]
     hidden = 0
@@ -137,19 +146,3 @@ def _compose(
         info if draft.masks == "network" else None, options.reading, request.batch_statistics, BATCH,
     )  # fmt: skip
     return replace(blank, pictures=tuple(pictures), hidden=hidden, command=command)
-
-
-def _find_classes(draft: Draft, request: ExportRequested, info: CheckpointInfo | None) -> ClassTable | None:
-    if draft.masks == "network" and info is not None:
-        return _recolor(info.classes, request)
-    own: ClassTable | None = request.dataset.info.classes
-    return own
-
-
-def _recolor(classes: ClassTable, request: ExportRequested) -> ClassTable:
-    if len(request.colors) != len(classes):
-        return classes
-    shown = tuple(
-        msgspec.structs.replace(c, color=color) for c, color in zip(classes.classes, request.colors, strict=True)
-    )
-    return msgspec.structs.replace(classes, classes=shown)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from segbench.events import (
     CheckpointOpened,
     CheckpointSaved,
+    ClassRecolored,
     DatasetClosed,
     DatasetOpened,
     Event,
@@ -30,7 +31,7 @@ from segbench.gui.panels.prediction.predictions import BATCH, Predictions
 from segbench.gui.panels.prediction.scored import ScoredImage, ScoredSplit
 from segbench.gui.panels.prediction.thresholds import Thresholds, find_thresholds
 from segbench.gui.panels.prediction.workshop import Key, Workshop
-from segbench.records import CheckpointInfo, ClassTable, Reading, Sample
+from segbench.records import CheckpointInfo, ClassTable, Color, Reading, Sample
 
 if TYPE_CHECKING:
     from segbench.gui.panels.prediction.reading import LiveReading
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from segbench.jobs import Job, JobRunner
 
 Stage = Literal["no dataset", "no checkpoint", "ready"]
-Color = tuple[int, int, int]
 
 
 class PredictionView(Protocol):
@@ -80,7 +80,6 @@ class PredictionPresenter:
         self._composing: Job | None = None
         self._batch_statistics = False
         self._sample: Sample | None = None
-        self._colors: dict[str, Color] = {}  # by class name: what the user chose
         self.mode = "side"
         self.thresholds: Thresholds | None = None
         self.scored: ScoredSplit | None = None
@@ -134,13 +133,6 @@ class PredictionPresenter:
     def live(self) -> LiveReading | None:
         """The present sample's prediction, if it has come."""
         return self._predictions.find(self.index)
-
-    def colors(self, classes: ClassTable) -> tuple[Color, ...]:
-        """The user's colours, else the dataset's where it knows the class, else the table's own."""
-        dataset = self._session.dataset
-        known = dataset.info.classes if dataset is not None else None
-        own = {c.name: c.color for c in known.classes} if known is not None else {}
-        return tuple(self._colors.get(c.name, own.get(c.name, c.color)) for c in classes.classes)
 
     # What the user asks for -----------------------------------------------------------------------------------------------
 
@@ -238,16 +230,12 @@ class PredictionPresenter:
         return find_thresholds(self.checkpoint, preset) if self.checkpoint is not None else None
 
     def set_color(self, name: str, color: Color | None) -> None:
-        """Shows a class in this colour; None: in its own again."""
-        if color is None:
-            self._colors.pop(name, None)
-        else:
-            self._colors[name] = color
-        self._show_colors()
+        """Shows a class in this colour on every page; None: in its own again."""
+        self._session.set_color(name, color)
 
-    def own_color(self, name: str) -> Color | None:
+    def find_color(self, name: str) -> Color | None:
         """What the user chose for that class, if anything."""
-        return self._colors.get(name)
+        return self._session.find_color(name)
 
     @property
     def batch_statistics(self) -> bool:
@@ -285,11 +273,9 @@ class PredictionPresenter:
 
     def request_export(self, selected: Sequence[int] = ()) -> None:
         """Opens the export dialog with what stands here."""
-        info, own = self.checkpoint, self.find_preset("default")
-        colors = self.colors(info.classes) if info is not None else ()
+        own = self.find_preset("default")
         reading = self.reading if own is not None and self.reading != own.reading else None
-        source = self._place.source
-        request = ExportRequested(self.index, tuple(selected), reading, colors, source, self._batch_statistics)
+        request = ExportRequested(self.index, tuple(selected), reading, self._place.source, self._batch_statistics)
         self._session.publish([request])
 
     @property
@@ -321,6 +307,8 @@ class PredictionPresenter:
                     self._touched = True
                     if not self._place.among_files:
                         self._refresh()
+                case ClassRecolored():
+                    self._show_colors()
                 case CheckpointOpened(info=info):
                     self._take_checkpoint(info)
                 case RunsListed(runs=runs):
@@ -430,6 +418,7 @@ class PredictionPresenter:
         self._show_scored()
         self._show_splits()
         self.view.show_sample(None, False)
+        self._show_colors()  # a dataset brings its own
         self._refresh()
 
     def _refresh(self) -> None:
@@ -529,7 +518,7 @@ class PredictionPresenter:
 
     def _show_colors(self) -> None:
         if self.checkpoint is not None:
-            self.view.show_colors(self.colors(self.checkpoint.classes))
+            self.view.show_colors(self._session.recolor(self.checkpoint.classes).colors)
 
     def _show_scored(self) -> None:
         scored = self.scored

@@ -14,7 +14,7 @@ from segbench.gui.panels.prediction.legend import DifferenceLegend, ScoreLegend
 from segbench.gui.theme import mark
 from segbench.gui.widgets.image_canvas import ImageCanvas, link_cameras
 from segbench.gui.widgets.picture import Style
-from segbench.records import ClassTable
+from segbench.records import ClassTable, Color
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from segbench.gui.panels.prediction.reading import LiveReading
     from segbench.records import Sample
 
-Color = tuple[int, int, int]
 LAYOUTS = {  # which viewers a mode shows, left to right
     "side": ("image", "truth", "prediction"),
     "overlay": ("prediction",),

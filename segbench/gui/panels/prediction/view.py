@@ -41,13 +41,12 @@ from segbench.gui.panels.prediction.words import describe_checkpoint, describe_c
 from segbench.gui.theme import mark
 from segbench.gui.widgets.class_table import ClassTableWidget
 from segbench.gui.widgets.empty_state import EmptyState
-from segbench.records import CheckpointInfo, ClassTable, Sample
+from segbench.records import CheckpointInfo, ClassTable, Color, Sample
 
 if TYPE_CHECKING:
     from segbench.gui.panels.prediction.presenter import PredictionPresenter
     from segbench.gui.panels.prediction.reading import LiveReading
 
-Color = tuple[int, int, int]
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm")
 PRESETS = (
     ("default", "Checkpoint’s own thresholds", "As the network was trained to be read"),
@@ -406,7 +405,7 @@ class PredictionView(QWidget):
         if self._classes is None:
             return
         name = self._classes.names[k]
-        before = self._presenter.own_color(name)
+        before = self._presenter.find_color(name)
         self._push(f"Colour of {name}", partial(self._presenter.set_color, name), before, color)
 
     def _push(self, text: str, use: Any, before: Any, after: Any, gesture: Any = None) -> None:
