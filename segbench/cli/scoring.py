@@ -21,7 +21,6 @@ from segbench.cli.console import (
     write_ratio,
 )
 from segbench.cli.interrupt import pull
-from segbench.errors import SegbenchError
 from segbench.events import ImageScored
 from segbench.inference.predictor import load_predictor
 from segbench.training.evaluator import check_classes, evaluate
@@ -33,12 +32,10 @@ def run_evaluate(arguments: argparse.Namespace) -> int:
     predictor = load_predictor(Path(arguments.run), arguments.device, arguments.batch_statistics)
     dataset = open_data([arguments.data])
     classes = check_classes(predictor.info, dataset.info)
-    chosen = choose_samples(dataset, arguments)
-    indices = [index for index in chosen if dataset.has_masks(index)]
-    if not indices:
-        raise SegbenchError("None of these samples has masks to compare with.", "Choose another split.")
-    if len(indices) < len(chosen):
-        note(f"{write_count(len(chosen) - len(indices), 'sample')} without masks left out.")
+    indices = choose_samples(dataset, arguments)
+    without = sum(not dataset.has_masks(index) for index in indices)
+    if 0 < without < len(indices):
+        note(f"{write_count(without, 'sample')} without masks left out.")
     reading = choose_reading(predictor.reading, classes, arguments)
     images: list[ImageScored] = []
     began = time.monotonic()

@@ -13,10 +13,11 @@ from segbench.targets import read_masks
 
 
 class Scored(Protocol):
-    """Where samples with masks come from: a Dataset."""
+    """Where samples come from, of which some may have no masks: a Dataset."""
 
     @property
     def info(self) -> DatasetInfo: ...
+    def has_masks(self, index: int) -> bool: ...
     def read(self, index: int) -> Sample: ...
 
 
@@ -38,15 +39,19 @@ def evaluate(
     grid: bool = False,
     batch_size: int = 8,
 ) -> Generator[ImageScored, None, Scores]:
-    """Scores the samples `indices`: one ImageScored each, and returns the scores of all, pixels pooled over the images.
+    """Scores those of the samples `indices` that have masks: one ImageScored each, and returns the scores of all, pixels pooled
+    over the images (`Scores.images` tells how many).
 
     reading: how scores become masks; None takes the checkpoint's own. grid: only pixels on even rows and columns count, the
-    ones the lecture's output layer reaches. Raises SegbenchError before the first prediction if the dataset has no masks or
-    other classes than the checkpoint.
+    ones the lecture's output layer reaches. Raises SegbenchError before the first prediction if none of the samples has masks
+    or the dataset has other classes than the checkpoint.
     """
     classes = check_classes(predictor.info, dataset.info)
     if not len(indices):
         raise SegbenchError("There are no samples to evaluate.", "Choose a split that has some.")
+    indices = [index for index in indices if dataset.has_masks(index)]
+    if not indices:
+        raise SegbenchError("None of these samples has masks to compare with.", "Choose another split.")
     pooled = zero_scores(classes.names)
     remembering = _Remembering(dataset)
     predicting = predictor.predict_samples(remembering, indices, batch_size)
@@ -105,6 +110,9 @@ class _Remembering:
     @property
     def info(self) -> DatasetInfo:
         return self._dataset.info
+
+    def has_masks(self, index: int) -> bool:
+        return self._dataset.has_masks(index)
 
     def read(self, index: int) -> Sample:
         sample = self._dataset.read(index)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QUndoStack
 from PySide6.QtWidgets import QApplication, QFileDialog
 
+from segbench.data.dataset import Dataset
 from segbench.events import JobDone, JobFailed
 from segbench.formats.checkpoints import read_checkpoint_info
 from segbench.gui.panels.prediction.presenter import PredictionPresenter
@@ -270,6 +272,17 @@ def test_that_a_whole_split_is_scored_and_its_worst_opens_with_a_click(ready, qt
     wait_for(lambda: ready.shown == last)
     view._actions[5].trigger()
     assert ready.session.sample == model.image(0).index
+
+
+def test_that_images_without_masks_are_counted_apart_when_a_split_is_scored(ready, wait_for) -> None:
+    samples = [ready.session.dataset.read(k) for k in range(7)]
+    some = [replace(s, masks=None) if s.index == 4 else s for s in samples]
+    dataset = Dataset.from_samples(some, ready.session.dataset.info.classes, "some")
+    ready.session.publish([JobDone(9001, "open dataset", dataset)])
+    wait_for(lambda: ready.shown == 2)
+    ready.presenter.score_split()
+    wait_for(lambda: ready.presenter.scored and ready.presenter.scored.pooled)
+    assert "over 4 of 5 images, 1 without masks" in ready.view.images.summary.text()
 
 
 def test_that_dropped_images_are_predicted(ready, wait_for, tmp_path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,12 @@ def _planes_dataset() -> Dataset:
         masks[0, : k + 1] = True
         samples.append(Sample(k, f"s{k}", "test", image.copy(), masks))
     return Dataset.from_samples(samples, PLANES, "planes")
+
+
+def _take_masks_off(dataset: Dataset, *without: int) -> Dataset:
+    samples = [dataset.read(k) for k in range(len(dataset))]
+    kept = [replace(s, masks=None) if s.index in without else s for s in samples]
+    return Dataset.from_samples(kept, PLANES, "planes")
 
 
 def _drain(generator):
@@ -134,3 +141,13 @@ def test_that_a_sample_without_masks_is_named():
 def test_that_nothing_to_evaluate_is_refused():
     with pytest.raises(SegbenchError, match="no samples"):
         next(evaluate(_Oracle(PLANES, {}), _planes_dataset(), []))
+
+
+def test_that_samples_without_masks_are_left_out_and_not_even_predicted():
+    dataset = _take_masks_off(_planes_dataset(), 1)
+    answers = {k: dataset.read(k).masks * 1.0 for k in (0, 2)}
+    events, scores = _drain(evaluate(_Oracle(PLANES, answers), dataset, [0, 1, 2]))
+    assert [(e.index, e.done, e.total) for e in events] == [(0, 1, 2), (2, 2, 2)]
+    assert scores.images == 2
+    with pytest.raises(SegbenchError, match="None of these samples has masks"):
+        next(evaluate(_Oracle(PLANES, {}), dataset, [1]))

@@ -162,7 +162,7 @@ class ImageList(QWidget):
             text = f"{scored.split}: {len(scored.images):,} of {scored.total:,} images"
         else:
             value = "–" if mean is None else f"{mean:.3f}"
-            text = f"{scored.split}: mean IoU {value} over {scored.pooled.images:,} images"
+            text = f"{scored.split}: mean IoU {value} over {_count_images(scored.pooled.images, scored.total)}"
         if stale:
             text += ". The thresholds or the checkpoint have changed since."
         mark(self.summary, "warning" if stale else "")
@@ -192,3 +192,9 @@ class ImageList(QWidget):
         # With Ctrl or Shift rows are marked for export, not opened
         if len(self.table.selectionModel().selectedRows()) <= 1:
             self.opened.emit(self.model.image(at.row()).index)
+
+
+def _count_images(scored: int, total: int) -> str:
+    """ "6 images", or "5 of 6 images, 1 without masks"."""
+    images = "image" if total == 1 else "images"
+    return f"{total:,} {images}" if scored == total else f"{scored:,} of {total:,} {images}, {total - scored:,} without masks"

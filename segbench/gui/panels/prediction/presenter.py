@@ -294,7 +294,7 @@ class PredictionPresenter:
     # What happened ----------------------------------------------------------------------------------------------------------
 
     def handle(self, events: Sequence[Event]) -> None:
-        scored = 0
+        scored: ImageScored | None = None
         for event in events:
             match event:
                 case DatasetOpened() | DatasetClosed():
@@ -325,7 +325,7 @@ class PredictionPresenter:
                 case JobEvent(kind="predict", event=ImageScored() as one) if self._is(self._scoring, event.job):
                     assert self.scored is not None
                     self.scored.add(ScoredImage(one.index, one.name, one.scores.mean_iou))
-                    scored = one.done
+                    scored = one
                 case JobDone(kind="train") | JobCancelled(kind="train") | JobFailed(kind="train"):
                     self._session.list_runs()
                     self._chooser.take_end(self._active)
@@ -334,10 +334,10 @@ class PredictionPresenter:
                     self._take_result(job, result)
                 case JobCancelled(job=job) | JobFailed(job=job):
                     self._take_end(job)
-        if scored and self.scored is not None:
+        if scored is not None and self.scored is not None:
             self.view.show_scored(self.scored, False)
             if self._scoring is not None:
-                self.view.show_scoring(scored, self.scored.total)
+                self.view.show_scoring(scored.done, scored.total)
 
     @staticmethod
     def _is(job: Job | None, number: int) -> bool:

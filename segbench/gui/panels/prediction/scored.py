@@ -19,7 +19,10 @@ class ScoredImage:
 
 @dataclass
 class ScoredSplit:
-    """Grows while images are scored. `reading` and `key` tell what the numbers are true for."""
+    """Grows while images are scored. `reading` and `key` tell what the numbers are true for.
+
+    total: images in the split; those without masks are not scored.
+    """
 
     split: str
     total: int
