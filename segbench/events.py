@@ -290,6 +290,11 @@ class CheckpointOpened:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckpointClosed:
+    """The checkpoint that was open is no more: its file is gone."""
+
+
+@dataclass(frozen=True, slots=True)
 class ClassRecolored:
     """The user has chosen a colour for the classes of this name; None: they have their own again."""
 
@@ -350,6 +355,7 @@ SessionFact = (
     | RunsCompared
     | RunContinueRequested
     | CheckpointOpened
+    | CheckpointClosed
     | ClassRecolored
     | PageRequested
     | ExportRequested

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from segbench import settings as preferences
 from segbench.events import (
+    CheckpointClosed,
     CheckpointOpened,
     ClassRecolored,
     DatasetClosed,
@@ -103,12 +104,19 @@ class Session:
             self.sample, self.pins.indices = 0, ()
             self.remember(self.dataset.info.path)
             return [event, DatasetOpened(self.dataset.info)]
-        if isinstance(event, JobDone) and event.kind == "open checkpoint":
+        if isinstance(event, JobDone) and event.kind == "open checkpoint" and event.result is not None:
             self.checkpoint = event.result
             return [event, CheckpointOpened(event.result)]
         if isinstance(event, JobDone) and event.kind == "list runs":
-            return [event, RunsListed(tuple(event.result))]
+            return [event, RunsListed(tuple(event.result)), *self._let_go()]
         return [event]
+
+    def _let_go(self) -> list[Event]:
+        """Runs are listed whenever one was deleted or discarded: its checkpoint goes with it."""
+        if self.checkpoint is None or Path(self.checkpoint.path).exists():
+            return []
+        self.checkpoint = None
+        return [CheckpointClosed()]
 
     # What panels and menus ask for ------------------------------------------------------------------------------------
 

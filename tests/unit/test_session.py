@@ -10,6 +10,7 @@ import pytest
 
 from segbench import settings as preferences
 from segbench.events import (
+    CheckpointClosed,
     CheckpointOpened,
     ClassRecolored,
     DatasetClosed,
@@ -109,11 +110,23 @@ def test_that_nothing_can_be_selected_without_a_dataset(session):
     assert session.heard == []
 
 
-def test_that_a_checkpoint_and_a_list_of_runs_are_told(session):
-    info = CheckpointInfo("run/best", "munet", ClassTable((), False), "planes", 1, 1, 10)
+def test_that_a_checkpoint_and_a_list_of_runs_are_told(session, tmp_path):
+    (tmp_path / "best").touch()
+    info = CheckpointInfo(str(tmp_path / "best"), "munet", ClassTable((), False), "planes", 1, 1, 10)
     session.publish([JobDone(1, "open checkpoint", info), JobDone(2, "list runs", [])])
     assert session.checkpoint is info
     assert [type(event) for event in session.heard] == [JobDone, CheckpointOpened, JobDone, RunsListed]
+
+
+def test_that_a_checkpoint_goes_with_its_file(session, tmp_path):
+    file = tmp_path / "best"
+    file.touch()
+    info = CheckpointInfo(str(file), "munet", ClassTable((), False), "planes", 1, 1, 10)
+    session.publish([JobDone(1, "open checkpoint", info)])
+    file.unlink()
+    session.publish([JobDone(2, "list runs", [])])
+    assert session.checkpoint is None
+    assert isinstance(session.heard[-1], CheckpointClosed)
 
 
 def test_that_batches_reach_every_panel_in_order(session):

@@ -21,6 +21,7 @@ from segbench.events import (
     JobCancelled,
     JobDone,
     JobEvent,
+    JobFailed,
     Progressed,
     RunsListed,
     TrainingStarted,
@@ -344,6 +345,23 @@ def test_that_the_best_weights_are_shown_when_the_followed_run_ends(bench: Bench
     assert bench.presenter.kept_best
     bench.open_checkpoint(path="/elsewhere/net.pt")
     assert not bench.presenter.kept_best
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_that_a_followed_run_that_is_discarded_is_let_go_without_an_error(bench: Bench, seen: bool) -> None:
+    bench.open_dataset()
+    bench.presenter.set_active(True)
+    follow_a_training(bench, CheckpointSaved("best", "/r/one/checkpoints/best.safetensors", 4))
+    bench.jobs.run("open checkpoint")
+    bench.presenter.set_active(seen)
+    bench.session.publish([JobCancelled(7, "train"), JobDone(8, "list runs", [])])  # /r/one is not there
+    bench.presenter.set_active(True)
+    bench.jobs.run("open checkpoint")
+    assert not [event for event in bench.events if isinstance(event, JobFailed)]
+    assert bench.presenter.checkpoint is None
+    assert bench.view.last("show_stage") == ("no checkpoint",)
+    assert bench.view.last("show_choices") == ([], -1)
+    assert len(bench.presenter._predictions) == 0
 
 
 def test_that_a_run_without_a_best_keeps_its_last_when_it_ends(bench: Bench) -> None:

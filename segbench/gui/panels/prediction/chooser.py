@@ -3,11 +3,13 @@ ended, the best it saved. No Qt."""
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from segbench.events import WorkEvent
 from segbench.gui.panels.prediction.choices import Choice, list_choices
-from segbench.gui.panels.prediction.workshop import read_info
+from segbench.gui.panels.prediction.workshop import read_followed, read_info
 from segbench.records import CheckpointInfo, RunInfo
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ class CheckpointChooser:
         self._jobs = jobs
         self._runs: tuple[RunInfo, ...] = ()
         self._training = ""  # folder of the run in training, or of the one that trained last
+        self._trains = False  # it still does
         self._best = False  # that run has saved a best checkpoint since it began
         self._following = False
         self._wanted: Choice | None = None  # what the followed run has saved while nobody looked
@@ -43,7 +46,7 @@ class CheckpointChooser:
         if 0 <= place < len(self._choices):
             choice = self._choices[place]
             self._following, self._kept = choice.kind == "training", ""
-            self._read(choice)
+            self._read(choice, read_info(choice))
 
     def open(self, path: str) -> None:
         """A checkpoint file from anywhere."""
@@ -51,11 +54,17 @@ class CheckpointChooser:
         self._session.open_checkpoint(path)
 
     def take_runs(self, runs: tuple[RunInfo, ...]) -> None:
+        """Lets go of the run that trained last where it was discarded. One of another folder is no more listed than that,
+        but its checkpoint is still there."""
         self._runs = runs
+        info = self._session.checkpoint
+        looked_through = info is not None and (self._training_choice().is_of(info) or self._best_choice().is_of(info))
+        if not (self._trains or looked_through or any(run.path == self._training for run in runs)):
+            self._training, self._following, self._kept = "", False, ""
 
     def take_start(self, run: str) -> None:
         """A training has begun in this folder."""
-        self._training, self._best = run, False
+        self._training, self._trains, self._best = run, True, False
 
     def take_saved(self, seen: bool) -> None:
         """The run in training has saved; whoever follows it, or has nothing yet, looks at the new weights (`seen`: now)."""
@@ -73,6 +82,7 @@ class CheckpointChooser:
 
     def take_end(self, seen: bool) -> None:
         """No training runs any more: whoever followed it looks at its best weights, where it kept any (`seen`: now)."""
+        self._trains = False
         known = any(run.path == self._training and run.best_iou is not None for run in self._runs)
         if not self._following or not (self._best or known):
             return
@@ -84,7 +94,7 @@ class CheckpointChooser:
     def catch_up(self) -> None:
         """Reads what the followed run saved while the panel was out of sight."""
         if self._wanted is not None:
-            self._read(self._wanted)
+            self._read(self._wanted, read_followed(self._wanted))
 
     def take_opened(self, info: CheckpointInfo) -> None:
         """The session has a checkpoint now, whoever asked for it."""
@@ -103,8 +113,8 @@ class CheckpointChooser:
     def _best_choice(self) -> Choice:
         return Choice("run", self._training, Path(self._training).name, "best")
 
-    def _read(self, choice: Choice) -> None:
+    def _read(self, choice: Choice, work: Generator[WorkEvent, None, CheckpointInfo | None]) -> None:
         # Its own job, not the session's open_checkpoint: choosing in the panel does not belong among the recent files
         self._wanted = None
         title = f"Opening {choice.name or 'the checkpoint'}"
-        self._jobs.start("open checkpoint", read_info(choice), title=title, lane="io", newest_wins=True)
+        self._jobs.start("open checkpoint", work, title=title, lane="io", newest_wins=True)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from segbench.events import (
+    CheckpointClosed,
     CheckpointOpened,
     CheckpointSaved,
     ClassRecolored,
@@ -307,6 +308,8 @@ class PredictionPresenter:
                     self._touched = True
                     if not self._place.among_files:
                         self._refresh()
+                case CheckpointClosed():
+                    self._change_weights()
                 case ClassRecolored():
                     self._show_colors()
                 case CheckpointOpened(info=info):
@@ -383,8 +386,12 @@ class PredictionPresenter:
 
     def _take_checkpoint(self, info: CheckpointInfo) -> None:
         self._chooser.take_opened(info)
-        self._predictions.forget()
         self._use_default(info)
+        self._change_weights()
+
+    def _change_weights(self) -> None:
+        """Other weights than before, or none any more."""
+        self._predictions.forget()
         self._show_choices()
         self._show_scored()
         self._refresh()

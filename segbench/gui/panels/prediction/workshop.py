@@ -97,6 +97,11 @@ def read_info(choice: Choice) -> Generator[WorkEvent, None, CheckpointInfo]:
     return read_checkpoint_info(path)
 
 
+def read_followed(choice: Choice) -> Generator[WorkEvent, None, CheckpointInfo | None]:
+    """The header of what a followed run saved; None if the run was discarded before anybody looked, which is no error."""
+    return (yield from read_info(choice)) if Path(choice.path).exists() else None
+
+
 def open_files(paths: Sequence[str]) -> Generator[WorkEvent, None, Any]:
     """Image files as a dataset of images only."""
     from segbench.data.dataset import open_images
