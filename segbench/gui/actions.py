@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar, QWidget
+
+# Keys that every text and list has for itself: a page answers to them, too, but takes them from nobody
+OWN_OF_THE_FOCUS = (QKeySequence("Ctrl+C"),)
 
 
 class Entry(NamedTuple):
@@ -47,6 +51,21 @@ def build_action(
     if run is not None:
         action.triggered.connect(lambda _checked=False: run())
     return action
+
+
+def reach_window(actions: Iterable[QAction], shown: bool) -> None:
+    """Where the keys of a page's actions work. Letters, digits and arrows: where the focus is in the page, since elsewhere
+    they are typed or lead through a list. Keys with Ctrl or Alt: in the whole window while the page is `shown`, but for
+    OWN_OF_THE_FOCUS."""
+    for action in actions:
+        free = shown and all(_is_modified(keys) and keys not in OWN_OF_THE_FOCUS for keys in action.shortcuts())
+        context = Qt.ShortcutContext.WindowShortcut if free else Qt.ShortcutContext.WidgetWithChildrenShortcut
+        action.setShortcutContext(context)
+
+
+def _is_modified(keys: QKeySequence) -> bool:
+    held = keys[0].keyboardModifiers()
+    return bool(held & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier))
 
 
 def list_entries(bar: QMenuBar) -> list[Entry]:

@@ -251,15 +251,19 @@ class MainWindow(QMainWindow):
 
         help_menu = self.menus["help"]
         add(help_menu, "guide", "User &guide", self.guide_requested, "F1", "Read how segbench works", "help")
-        add(help_menu, "tour", "Two-minute &tour", self.tour_requested, "", "From nothing to exported masks", "tour")
+        add(help_menu, "tour", "Two-minute &tour", self.tour_requested, "Shift+F1",
+            "From nothing to exported masks", "tour")  # fmt: skip
         add(help_menu, "shortcuts", "&Keyboard shortcuts…", self.shortcuts_requested, "?", "Every key, sorted by menu")
         add(help_menu, "palette", "&Command palette…", self.palette_requested, "Ctrl+Shift+P",
             "Find and run any action by name", "search")  # fmt: skip
         help_menu.addSeparator()
-        add(help_menu, "doctor", "&Doctor report…", self.doctor_requested, "", "Check versions, devices and folders")
-        add(help_menu, "log_folder", "Open &log folder", self.log_folder_requested, "", "Show the log files")
+        add(help_menu, "doctor", "&Doctor report…", self.doctor_requested, "Ctrl+Shift+H",
+            "Check versions, devices and folders")  # fmt: skip
+        add(help_menu, "log_folder", "Open &log folder", self.log_folder_requested, "Ctrl+Shift+J",
+            "Show the log files")  # fmt: skip
         help_menu.addSeparator()
-        add(help_menu, "about", "&About segbench…", self.about_requested).setMenuRole(QAction.MenuRole.AboutRole)
+        about = add(help_menu, "about", "&About segbench…", self.about_requested, "Ctrl+Shift+A")
+        about.setMenuRole(QAction.MenuRole.AboutRole)
 
     def _build_view_menu(self, menu: QMenu) -> None:
         from PySide6.QtGui import QActionGroup
@@ -279,14 +283,18 @@ class MainWindow(QMainWindow):
         themes = menu.addMenu("T&heme")
         group = QActionGroup(self)
         self.theme_actions: dict[str, QAction] = {}
-        for name, text in (("system", "&System"), ("light", "&Light"), ("dark", "&Dark")):
-            action = build_action(self, f"theme_{name}", text, None, "", f"Use the {name} colours", checkable=True)
+        for name, text, keys in (
+            ("system", "&System", "Ctrl+Shift+Y"),
+            ("light", "&Light", "Ctrl+Shift+B"),
+            ("dark", "&Dark", "Ctrl+Shift+D"),
+        ):
+            action = build_action(self, f"theme_{name}", text, None, keys, f"Use the {name} colours", checkable=True)
             action.triggered.connect(lambda _checked=False, name=name: self.theme_requested.emit(name))
             group.addAction(action)
             themes.addAction(action)
             self.theme_actions[name] = action
         menu.addSeparator()
-        menu.addAction(build_action(self, "reset_layout", "R&eset layout", self.reset_layout, "",
+        menu.addAction(build_action(self, "reset_layout", "R&eset layout", self.reset_layout, "Shift+F11",
                                     "Put docks and dividers back where they were at first"))  # fmt: skip
         full = build_action(self, "full_screen", "&Full screen", None, "F11", checkable=True)
         full.toggled.connect(lambda on: self.showFullScreen() if on else self.showNormal())
@@ -298,6 +306,7 @@ class MainWindow(QMainWindow):
         """A page's view is ready. The Dataset page goes on showing the welcome until a dataset is open."""
         room = self.pages[page]
         room.set_view(view)
+        self._give_keys()
         if room.currentWidget() is room.waiting:
             room.setCurrentWidget(view)
 
@@ -327,8 +336,18 @@ class MainWindow(QMainWindow):
         self.stack.setCurrentWidget(self.pages[name])
         self.rail.show_page(name)
         if changed:
+            self._give_keys()
             self._give_focus(name)
             self.page_changed.emit(name)
+
+    def _give_keys(self) -> None:
+        """The page that is shown has its keys in the whole window; the others give theirs back."""
+        views = {name: page.view for name, page in self.pages.items() if page.view is not None}
+        if views:  # none before the first paint, which waits for no enum of Qt's
+            from segbench.gui.actions import reach_window
+
+            for name, view in views.items():
+                reach_window(view.actions(), name == self.page)
 
     def _give_focus(self, page: str) -> None:
         """The keys of a page work where the focus is: it follows the page that is shown."""
@@ -360,6 +379,8 @@ class MainWindow(QMainWindow):
             )
             action = self.recent_menu.addAction(text)
             action.setStatusTip(f"Open {path}")
+            if number <= 9:
+                action.setShortcut(f"Ctrl+K, {number}")
             action.triggered.connect(lambda _checked=False, path=path: self.path_requested.emit(path))
 
     def show_dataset(self, name: str, facts: str) -> None:

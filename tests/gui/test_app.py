@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QApplication, QMessageBox
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QApplication, QMenu, QMessageBox, QWidget
 
 from segbench.errors import OutOfMemory, SegbenchError, explain
 from segbench.events import JobFailed, Progressed, RunOpened
 from segbench.gui.actions import list_entries
 from segbench.gui.alarm import Alarm, close_log, hear_qt, set_up_log, watch_for_crashes
+from segbench.gui.dialogs.guide import find_pages
 
 # The start --------------------------------------------------------------------------------------------------------------
 
@@ -297,17 +301,64 @@ def test_that_an_opened_run_is_shown_on_the_training_page(desk, monkeypatch):
     assert desk.window.page == "training"
 
 
-def test_that_no_two_actions_of_the_whole_window_share_a_key(desk):
-    seen, twice = {}, []
-    for entry in list_entries(desk.window.menuBar()):
-        for key in filter(None, entry.shortcuts.split(" / ")):
-            if key in seen and entry.path[0] == seen[key].path[0]:
-                twice.append((key, entry.title, seen[key].title))
-            everywhere = {"File", "Edit", "View", "Help"}
-            if key in seen and {entry.path[0], seen[key].path[0]} & everywhere:
-                twice.append((key, entry.title, seen[key].title))
-            seen[key] = entry
-    assert twice == []
+def test_that_every_action_of_the_menus_has_a_key(desk):
+    assert [entry.title for entry in list_entries(desk.window.menuBar()) if not entry.shortcuts] == []
+
+
+def test_that_the_guide_names_no_key_that_is_not_there(desk):
+    keys = {key for entry in list_entries(desk.window.menuBar()) for key in entry.shortcuts.split(" / ")}
+    text = "".join(page.read_text(encoding="utf-8") for page in find_pages())
+    named = set(re.findall(r"(?:(?:Ctrl|Alt|Shift)\+)+(?:[A-Z]\w*|[0-9.,])", text))
+    assert len(named) > 20
+    assert named - keys == set()
+
+
+def _find_live_keys(window):
+    """Every key that works while the focus is where it is, with what it leads to."""
+    for entry in list_entries(window.menuBar()):
+        context, places = entry.action.shortcutContext(), entry.action.associatedObjects()
+        holders = [place for place in places if isinstance(place, QWidget) and not isinstance(place, QMenu)]
+        focus = window.focusWidget()
+        near = any(place is focus or place.isAncestorOf(focus) for place in holders)
+        if context == Qt.ShortcutContext.WindowShortcut or near:
+            yield from ((keys.toString(), entry.title) for keys in entry.action.shortcuts())
+
+
+@pytest.mark.parametrize("page", ["dataset", "training", "prediction"])
+def test_that_no_two_actions_share_a_key_where_both_work(desk, page):
+    window = desk.window
+    window.runs_dock.show()
+    window.show_page(page)
+    for place in (desk.views[page], desk.views["runs"].table):
+        place.setFocus()
+        live = list(_find_live_keys(window))
+        assert len(live) > 30
+        times = Counter(key for key, _ in live)
+        assert [(key, title) for key, title in live if times[key] > 1] == []
+
+
+def test_that_the_keys_of_a_page_with_control_or_alt_work_wherever_the_focus_is(desk, shapes, qtbot):
+    desk.open_paths([str(shapes)])
+    qtbot.waitUntil(lambda: desk.session.dataset is not None, timeout=20_000)
+    window, view, alt = desk.window, desk.views["dataset"], Qt.KeyboardModifier.AltModifier
+    window.runs_dock.show()
+    with qtbot.waitActive(window):
+        window.activateWindow()
+    search = desk.views["runs"].search
+    search.setFocus()
+    qtbot.keyClick(search, Qt.Key.Key_2, alt)
+    assert view.overlay_action.isChecked()
+    qtbot.keyClick(search, Qt.Key.Key_D)
+    assert desk.session.sample == 0  # a letter is typed where letters are
+    assert search.text() == "d"
+    window.show_page("training")
+    search.setFocus()
+    qtbot.keyClick(search, Qt.Key.Key_1, alt)
+    assert view.overlay_action.isChecked()  # that page is not shown
+    window.show_page("dataset")
+    copy = view.findChild(QAction, "dataset_copy")
+    assert copy.shortcutContext() != Qt.ShortcutContext.WindowShortcut  # the log's text is copied by the same key
+    qtbot.waitUntil(lambda: not desk.jobs.jobs(), timeout=20_000)
 
 
 def test_that_the_theme_changes_live_and_is_kept(desk):

@@ -47,8 +47,11 @@ def panel(running: Any, runs: list[Path], qtbot: Any, wait_for: Wait) -> Iterato
     presenter.attach(view)
     running.session.subscribe(presenter.handle)
     view.resize(420, 500)
-    view.show()
+    with qtbot.waitActive(view):
+        view.show()
+        view.activateWindow()
     wait_for(lambda: view.filter.rowCount() == 3)
+    view.table.setFocus()
     yield view
     finish(view, running, qtbot)
 
@@ -136,9 +139,21 @@ def test_that_continue_asks_the_training_page(panel: RunsView, running: Any, run
     assert RunContinueRequested(str(runs[2])) in running.events
 
 
+def test_that_the_keys_of_the_list_are_typed_in_its_filter(panel: RunsView, running: Any, runs: list[Path]) -> None:
+    panel.table.selectRow(0)
+    panel.search.setFocus()
+    QTest.keyClicks(panel.search, "a b")
+    QTest.keyClick(panel.search, Qt.Key.Key_Delete)
+    QTest.keyClick(panel.search, Qt.Key.Key_Return)
+    assert panel.search.text() == "a b"
+    assert panel.findChild(QMessageBox, "delete_dialog") is None
+    assert not panel.model.ticked
+    assert RunOpened(str(runs[2])) not in running.events
+
+
 def test_that_actions_wait_for_a_selection(panel: RunsView) -> None:
     panel.table.clearSelection()
-    assert not any(action.isEnabled() for action in panel.actions_list())
+    assert [action.objectName() for action in panel.actions_list() if action.isEnabled()] == ["runs_refresh"]
     panel.table.selectRow(0)
     assert all(action.isEnabled() for action in panel.actions_list() if action.objectName() != "runs_untick")
 

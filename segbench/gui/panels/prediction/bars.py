@@ -41,7 +41,7 @@ class CheckpointBar(QWidget):
         self.checkpoint.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.checkpoint.setPlaceholderText("Choose a checkpoint")
         self.browse = QPushButton("Browse…", self, objectName="browse_checkpoint")
-        self.browse.setToolTip("Choose a checkpoint file: segbench's .safetensors, or DLStudio's .pt")
+        self.browse.setToolTip("Choose a checkpoint file: segbench's .safetensors, or DLStudio's .pt (Ctrl+B)")
         self.facts = ElidedLabel("", self)
         self.facts.setObjectName("checkpoint_facts")
         mark(self.facts, "muted")

@@ -14,7 +14,6 @@ from PySide6.QtGui import (
     QDropEvent,
     QHideEvent,
     QKeySequence,
-    QShortcut,
     QShowEvent,
     QUndoStack,
 )
@@ -39,6 +38,7 @@ from segbench.gui.panels.prediction.thresholds import Thresholds
 from segbench.gui.panels.prediction.undo import Change
 from segbench.gui.panels.prediction.words import describe_checkpoint, describe_choice, describe_mismatch
 from segbench.gui.theme import mark
+from segbench.gui.widgets.class_keys import ClassKeys
 from segbench.gui.widgets.class_table import ClassTableWidget
 from segbench.gui.widgets.empty_state import EmptyState
 from segbench.records import CheckpointInfo, ClassTable, Color, Sample
@@ -184,6 +184,9 @@ class PredictionView(QWidget):
             add("more", "More opaque", partial(self.table.change_opacity, 0.1), "]"),
             add("less", "Less opaque", partial(self.table.change_opacity, -0.1), "["),
         )
+        self._class_keys = ClassKeys(self, "prediction_class")
+        self._class_keys.toggled.connect(self.table.toggle)
+        self._actions.append(self._class_keys.menuAction())
         add("solo", "Show the present class alone", lambda: self.table.solo(self.table.current_class), "S")
         add(
             "flip",
@@ -194,13 +197,9 @@ class PredictionView(QWidget):
         )
         add("link", "Link pictures", self.samples.linked.toggle, "L", "Zoom and move all pictures together")
         add("score", "Predict whole split", self._score, "Ctrl+Return")
-        add("browse", "Open checkpoint…", self._browse)
+        add("browse", "Open checkpoint…", self._browse, "Ctrl+B")
         self.save_action = add("save", "Save picture…", self._save_picture, "Ctrl+Shift+S")
         add("export", "Export masks…", self._export, "Ctrl+E", "Write masks to files")
-        for k in range(9):
-            shortcut = QShortcut(QKeySequence(str(k + 1)), self)
-            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            shortcut.activated.connect(partial(self.table.toggle, k))
 
     def _connect(self) -> None:
         ask = self._presenter
@@ -314,6 +313,7 @@ class PredictionView(QWidget):
         if (classes, scale) != (self._classes, self.table.scale):
             self._classes = classes
             self.table.set_classes(classes, scale)
+            self._class_keys.set_classes(classes.names)
             self.table.select_class(0)
             self.stage.set_classes(classes)
             self.presets.clear()

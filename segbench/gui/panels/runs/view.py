@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QObject, QPoint, QSize, Qt, QUrl
-from PySide6.QtGui import QAction, QDesktopServices, QKeyEvent, QShowEvent
+from PySide6.QtCore import QPoint, QSize, Qt, QUrl
+from PySide6.QtGui import QAction, QDesktopServices, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -75,7 +75,7 @@ class RunsView(QWidget):
     # What the window asks for ----------------------------------------------------------------------------------------------
 
     def actions_list(self) -> list[QAction]:
-        return [self._open, self._continue, self._predict, self._rename, self._reveal, self._delete, self._untick]
+        return [*self.table.actions(), self._refresh]
 
     def save_layout(self) -> dict[str, str]:
         return {"runs_columns": bytes(self.table.horizontalHeader().saveState().toBase64().data()).decode()}
@@ -140,7 +140,6 @@ class RunsView(QWidget):
         self.table.doubleClicked.connect(lambda index: self._presenter.open(index.data(PATH_ROLE)))
         self.table.customContextMenuRequested.connect(self._show_menu)
         self.table.selectionModel().selectionChanged.connect(lambda *_: self._update_actions())
-        self.table.installEventFilter(self)
         self._empty = EmptyState("Runs that you train appear here.", "Look again")
         self._empty.requested.connect(self._presenter.refresh)
         self._pages = QStackedWidget()
@@ -149,29 +148,36 @@ class RunsView(QWidget):
         column.addWidget(self._pages, 1)
 
     def _build_actions(self) -> None:
-        def one(run: object) -> object:
-            return lambda: [run(path) for path in self._selected()[:1]]  # type: ignore[operator]
+        def one(run: Callable[[str], object]) -> Callable[[], object]:
+            return lambda: [run(path) for path in self._selected()[:1]]
 
-        presenter = self._presenter
-        self._open = build_action(self, "runs_open", "&Open run", one(presenter.open), tip="Show its curves (Enter)")  # type: ignore[arg-type]
-        self._continue = build_action(
-            self, "runs_continue", "&Continue selected run…", one(presenter.continue_run), tip="Train it for more epochs"  # type: ignore[arg-type]
-        )  # fmt: skip
-        self._predict = build_action(
-            self, "runs_predict", "&Predict with selected run", one(presenter.predict), tip="Open its best checkpoint"  # type: ignore[arg-type]
-        )  # fmt: skip
-        self._rename = build_action(
-            self, "runs_rename", "Re&name run…", self._ask_name, tip="Give it another name (F2)"
+        def add(
+            name: str, text: str, run: Callable[[], object], keys: str, tip: str, place: QWidget = self.table
+        ) -> QAction:
+            """place: where its keys work; beside the table, in the filter, most of them are typed."""
+            action = build_action(self, f"runs_{name}", text, run, keys.split(), tip)
+            action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            place.addAction(action)
+            return action
+
+        ask = self._presenter
+        self._open = add("open", "&Open run", one(ask.open), "Return Enter", "Show its curves")
+        self._continue = add(
+            "continue", "&Continue selected run…", one(ask.continue_run), "Shift+Return", "Train it for more epochs"
         )
-        self._reveal = build_action(
-            self, "runs_reveal", "Show run's &folder", self._reveal_folder, tip="In the file manager"
+        self._predict = add(
+            "predict", "&Predict with selected run", one(ask.predict), "Ctrl+Shift+Return", "Open its best checkpoint"
         )
-        self._delete = build_action(
-            self, "runs_delete", "&Delete runs…", self._ask_delete, tip="Delete their folders (Del)"
+        self._tick = add(
+            "tick", "Co&mpare selected runs", self._toggle_ticks, "Space", "Draw their curves, too, or no longer"
         )
-        self._untick = build_action(
-            self, "runs_untick", "&Stop comparing", self.model.clear_ticks, tip="Draw the shown run's curves alone"
+        self._untick = add(
+            "untick", "&Stop comparing", self.model.clear_ticks, "Shift+Space", "Draw the shown run's curves alone"
         )
+        self._rename = add("rename", "Re&name run…", self._ask_name, "F2", "Give it another name")
+        self._reveal = add("reveal", "Show run's &folder", self._reveal_folder, "Alt+Return", "In the file manager")
+        self._delete = add("delete", "&Delete runs…", self._ask_delete, "Del", "Delete their folders")
+        self._refresh = add("refresh", "&Look for runs again", ask.refresh, "F5", "Look through their folder", self)
         self._update_actions()
 
     def _update_actions(self) -> None:
@@ -181,6 +187,7 @@ class RunsView(QWidget):
             action.setEnabled(single)
         if single and self._presenter.is_training(chosen[0]):
             self._continue.setEnabled(False)
+        self._tick.setEnabled(bool(chosen))
         self._delete.setEnabled(any(not self._presenter.is_training(path) for path in chosen))
         self._untick.setEnabled(bool(self.model.ticked))
 
@@ -201,28 +208,10 @@ class RunsView(QWidget):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.addActions([self._open, self._continue, self._predict])
         menu.addSeparator()
-        menu.addActions([self._rename, self._reveal, self._untick])
+        menu.addActions([self._tick, self._untick, self._rename, self._reveal])
         menu.addSeparator()
         menu.addAction(self._delete)
         menu.popup(self.table.viewport().mapToGlobal(place))
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if watched is self.table and isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
-            key, chosen = Qt.Key(event.key()), self._selected()
-            if key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and chosen:
-                self._presenter.open(chosen[0])
-            elif key == Qt.Key.Key_Delete and chosen:
-                self._ask_delete()
-            elif key == Qt.Key.Key_F2 and chosen:
-                self._ask_name()
-            elif key == Qt.Key.Key_F5:
-                self._presenter.refresh()
-            elif key == Qt.Key.Key_Space and chosen:
-                self._toggle_ticks()
-            else:
-                return False
-            return True
-        return False
 
     def _toggle_ticks(self) -> None:
         for row in self.table.selectionModel().selectedRows():

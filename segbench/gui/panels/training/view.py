@@ -299,7 +299,7 @@ class TrainingView(QWidget):
         self.start_button = build_push("Start", "start", "Start a new run with these settings (Ctrl+T)", "primary")
         self.pause_button = build_push("Pause", "pause", "Pause after the present step; nothing is lost (Ctrl+Shift+T)")
         self.stop_button = build_push("Stop", "stop", "End after the present step and keep the model (Ctrl+.)")
-        self.cancel_button = build_push("Cancel…", "cancel", "End and delete this run; asks first", "danger")
+        self.cancel_button = build_push("Cancel…", "cancel", "End and delete it; asks first (Ctrl+Shift+X)", "danger")
         for button in (self.start_button, self.pause_button, self.stop_button, self.cancel_button):
             row.addWidget(button, 1)
         return row
@@ -320,20 +320,26 @@ class TrainingView(QWidget):
             "End after this step, keep the model",
         )
         self._cancel = build_action(
-            self, "training_cancel", "&Cancel and discard…", self._ask_cancel, tip="End and delete the run"
+            self, "training_cancel", "&Cancel and discard…", self._ask_cancel, "Ctrl+Shift+X", "End and delete the run"
         )
         self._continue = build_action(
             self,
             "training_continue",
             "Co&ntinue run…",
             self._presenter.request_continue,
-            tip="Train it for more epochs",
+            "Ctrl+R",
+            "Train it for more epochs",
         )
         self._predict = build_action(
-            self, "training_predict", "P&redict with this run", self._presenter.predict, tip="Open its best checkpoint"
+            self,
+            "training_predict",
+            "P&redict with this run",
+            self._presenter.predict,
+            "Ctrl+P",
+            "Open its best checkpoint",
         )
         self._csv = build_action(
-            self, "training_csv", "Save cur&ves as CSV…", self._ask_csv, tip="Every value of the curves"
+            self, "training_csv", "Save cur&ves as CSV…", self._ask_csv, "Ctrl+Shift+V", "Every value of the curves"
         )
         self._follow = build_action(
             self, "training_follow", "&Follow the newest step", self.curves.follow, "Ctrl+Shift+F", "Show the whole run"
