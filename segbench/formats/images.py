@@ -74,7 +74,7 @@ def opened(path: PathLike, what: str = "image") -> Iterator[Image.Image]:
         reason = "it is no picture of a known format" if isinstance(error, UnidentifiedImageError) else error
         raise SegbenchError(
             f"The {what} {os.fspath(path)} could not be read: {str(reason).rstrip('.') or type(error).__name__}.",
-            "It may be damaged or cut short; copy it anew, or take it out of the dataset.",
+            "It may be damaged or cut short; copy it anew, or leave it out.",
         ) from error
 
 

@@ -86,6 +86,27 @@ def test_that_several_errors_are_leafed_through_and_equal_ones_counted(errors):
     assert not errors.counter.isVisible()
 
 
+def test_that_no_error_is_cut_off_when_others_follow_it(errors, qtbot):
+    def reads_whole():
+        texts = [text for text in (errors.message, errors.hint, errors.times) if text.isVisible()]
+        return all(text.height() >= text.heightForWidth(text.width()) for text in texts)
+
+    long = "The image /a/folder/with/a/long/name/and/another/one/below/it.png could not be read: it is no picture. " * 3
+    errors.show_error(_report("Short."))
+    errors.show_error(_report("Short."))
+    errors.show_error(_report(long))
+    qtbot.wait(20)
+    assert reads_whole()
+    errors.later.click()
+    qtbot.wait(20)
+    assert errors.message.text() == long
+    assert reads_whole()
+    errors.show_error(_report(long))
+    qtbot.wait(20)
+    assert errors.times.isVisible()
+    assert reads_whole()
+
+
 def test_that_a_flood_of_errors_is_bounded(errors):
     for number in range(10 * KEPT):
         errors.show_error(_report(f"Error {number}."))

@@ -161,6 +161,13 @@ class ErrorDialog(QDialog):
         self.later.setEnabled(self._place < len(self._troubles) - 1)
         self.smaller.setText(f"Use &batch {report.smaller_batch}")
         self.smaller.setVisible(report.smaller_batch > 0)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """As high as the text needs: errors that are counted or leafed through may say more than the first one did."""
+        layout = self.layout()
+        layout.activate()
+        self.resize(self.width(), max(self.height(), layout.totalMinimumHeightForWidth(self.width())))
 
     def _write_details(self, report: ErrorReport) -> str:
         place = f"\n\nThe log stands in {self._log_path}" if self._log_path else ""

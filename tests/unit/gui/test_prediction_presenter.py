@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from segbench.data.dataset import Dataset
+from segbench.errors import SegbenchError
 from segbench.events import (
     CheckpointOpened,
     CheckpointSaved,
@@ -30,6 +31,7 @@ from segbench.gui.panels.prediction.place import FILES
 from segbench.gui.panels.prediction.presenter import PredictionPresenter
 from segbench.gui.panels.prediction.reading import LiveReading
 from segbench.gui.panels.prediction.scored import ScoredImage, ScoredSplit
+from segbench.gui.panels.prediction.workshop import Key, Workshop
 from segbench.gui.session import Session
 from segbench.metrics import count_pixels
 from segbench.records import Baselines, CheckpointInfo, ClassInfo, ClassTable, Prediction, Reading, RunInfo
@@ -133,6 +135,38 @@ def test_that_what_is_missing_decides_the_stage(bench: Bench) -> None:
     assert bench.view.last("show_stage") == ("no checkpoint",)
     bench.open_checkpoint()
     assert bench.view.last("show_stage") == ("ready",)
+
+
+def break_sample(bench: Bench, broken: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = bench.session.dataset
+    assert dataset is not None
+    read = dataset.read
+
+    def read_or_fail(index: int) -> Any:
+        if index == broken:
+            raise SegbenchError("It could not be read.")
+        return read(index)
+
+    monkeypatch.setattr(dataset, "read", read_or_fail)
+
+
+def test_that_what_cannot_be_read_is_told_by_the_job_that_reads_it_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Network:
+        scale, reading = "probability", OPEN
+
+        def predict(self, images: list[Any]) -> list[Any]:
+            return [np.zeros((2, *image.shape[:2]), np.float16) for image in images]
+
+    workshop = Workshop()
+    monkeypatch.setattr(workshop, "_load", lambda key: Network())
+    bench = Bench()
+    bench.open_dataset()
+    break_sample(bench, 1, monkeypatch)
+    groups, key = [(0, 1), (1,), (2,)], Key("/best", 1, "", False)
+    job = bench.jobs.start("predict", workshop.predict(bench.session.dataset, groups, key, SHAPES, True))
+    bench.jobs.run("predict")
+    (done,) = (event for event in bench.events if isinstance(event, JobDone) and event.job == job.number)
+    assert [live.index for live in done.result] == [0, 2]
 
 
 def test_that_nothing_is_predicted_before_the_panel_is_seen(bench: Bench) -> None:

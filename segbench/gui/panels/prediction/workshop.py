@@ -6,9 +6,11 @@ torch comes in only when a generator is pulled, in the job's thread.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from segbench.errors import SegbenchError
 from segbench.events import Progressed, SamplePredicted, WorkEvent
 from segbench.gui.panels.prediction.choices import Choice
 from segbench.records import CheckpointInfo, ClassTable, Prediction, Reading, Sample
@@ -46,14 +48,19 @@ class Workshop:
     def predict(
         self, source: Any, groups: Sequence[Sequence[int]], key: Key, classes: ClassTable, comparable: bool
     ) -> Generator[WorkEvent, None, list[LiveReading]]:
-        """Predicts groups of samples, each group in one go, and returns their readings in that order."""
+        """Predicts groups of samples, each group in one go, and returns their readings in that order.
+
+        A sample that cannot be read is left out: whoever looks at it is told by the job that reads it (`read_sample`).
+        """
         from segbench.gui.panels.prediction.reading import LiveReading
 
         total, done, found = sum(map(len, groups)), 0, []
         yield Progressed("predicting", 0, total)  # a newer request may take over before the network is loaded
         predictor = self._load(key)
         for group in groups:
-            samples: list[Sample] = [source.read(index) for index in group]
+            samples = _read_what_can_be_read(source, group)
+            if not samples:
+                continue
             for sample, scores in zip(samples, predictor.predict([s.image for s in samples]), strict=True):
                 prediction = Prediction(sample.index, sample.name, scores, predictor.scale, predictor.reading)
                 found.append(LiveReading(sample, prediction, classes, comparable))
@@ -69,6 +76,14 @@ class Workshop:
 
         yield Progressed("predicting", 0, len(indices))
         return (yield from evaluate(self._load(key), source, indices, reading=reading))
+
+
+def _read_what_can_be_read(source: Any, indices: Sequence[int]) -> list[Sample]:
+    samples: list[Sample] = []
+    for index in indices:
+        with suppress(SegbenchError):
+            samples.append(source.read(index))
+    return samples
 
 
 def read_sample(source: Any, index: int) -> Generator[WorkEvent, None, Sample]:
