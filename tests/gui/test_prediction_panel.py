@@ -13,10 +13,11 @@ from PySide6.QtGui import QDropEvent, QUndoStack
 from PySide6.QtWidgets import QApplication, QFileDialog
 
 from segbench.data.dataset import Dataset
-from segbench.events import JobDone, JobFailed
+from segbench.events import JobDone, JobFailed, RunsListed
 from segbench.formats.checkpoints import read_checkpoint_info
 from segbench.gui.panels.prediction.presenter import PredictionPresenter
 from segbench.gui.panels.prediction.view import PredictionView
+from segbench.records import RunInfo
 
 from .networks import build_dataset, save_network
 
@@ -371,3 +372,67 @@ def test_that_both_themes_paint(ready, any_theme) -> None:
     ready.view._choose_mode("difference")
     assert not ready.view.grab().isNull()
     assert ready.view.mapToGlobal(QPoint(0, 0)) is not None
+
+
+def test_that_a_hidden_class_stays_hidden_and_looks_so_with_scores_in_other_units(ready, wait_for) -> None:
+    view = ready.view
+    view.table.toggle(1)
+    view.table.select_class(2)
+    view.table.class_selected.emit(2)
+    ready.session.publish([JobDone(9002, "open checkpoint", read_checkpoint_info(ready.networks["lecture"]))])
+    wait_for(lambda: ready.shown == 2)
+    assert view.table.scale == "value"
+    assert [view.table.class_visible(k) for k in range(5)] == [True, False, True, True, True]
+    assert view.stage.canvases["prediction"].picture.hidden == frozenset({1})
+    assert view.table.current_class == view.stage.score_class == 2
+
+
+def test_that_what_is_wrong_with_an_image_stands_where_its_picture_would(ready, wait_for) -> None:
+    view = ready.view
+    ready.presenter.view.show_problem("The image bad.png cannot be read. Open it in a viewer.")
+    shown = [canvas for canvas in view.stage.canvases.values() if canvas.isVisible()]
+    assert {canvas._empty for canvas in shown} == {"The image bad.png cannot be read. Open it in a viewer."}
+    assert {canvas.image_size for canvas in shown} == {None}
+    assert {row.pixels.text() for row in view.table._rows} == {"–"}
+    assert {row.iou.text() for row in view.table._rows} == {"–"}
+    ready.presenter.step(1)
+    wait_for(lambda: ready.shown == 3)
+    assert view.stage.canvases["image"].image_size is not None
+
+
+def test_that_dropped_images_have_no_truth_before_they_are_read(ready, wait_for, tmp_path) -> None:
+    Image.new("RGB", (20, 16), (200, 10, 10)).save(tmp_path / "a.png")
+    ready.presenter.open_files([str(tmp_path / "a.png")])
+    wait_for(lambda: ready.presenter.split == "files")
+    truth = ready.view.stage.canvases["truth"]
+    assert not truth.isVisible()
+    wait_for(lambda: ready.shown == 0)
+    assert not truth.isVisible()
+
+
+def test_that_without_masks_the_difference_says_so_and_has_no_legend(ready, wait_for, tmp_path) -> None:
+    stage = ready.view.stage
+    ready.view._choose_mode("difference")
+    assert stage.difference_legend.isVisible()
+    assert stage.canvases["difference"].image_size is not None
+    Image.new("RGB", (20, 16), (200, 10, 10)).save(tmp_path / "a.png")
+    ready.presenter.open_files([str(tmp_path / "a.png")])
+    wait_for(lambda: ready.presenter.split == "files" and ready.shown == 0)
+    assert not stage.difference_legend.isVisible()
+    assert stage.canvases["difference"].isVisible()
+    assert stage.canvases["difference"].image_size is None
+    assert stage.canvases["difference"]._empty == "There are no masks to compare with"
+    ready.presenter.choose_split("test")
+    wait_for(lambda: ready.shown == 2)
+    assert stage.difference_legend.isVisible()
+
+
+def test_that_the_empty_page_asks_for_what_can_be_done(panel) -> None:
+    view = panel.view
+    panel.session.publish([JobDone(9001, "open dataset", build_dataset())])
+    assert not view.checkpoint.isEnabled()
+    assert "Train a network first" in view.empty_checkpoint.sentence.text()
+    run = RunInfo("/r/one", "one", "completed", "munet", "shapes", 0.0, 10, 10, 0.5)
+    panel.session.publish([RunsListed((run,))])
+    assert view.checkpoint.isEnabled()
+    assert "Choose a checkpoint above" in view.empty_checkpoint.sentence.text()

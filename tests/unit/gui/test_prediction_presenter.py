@@ -610,3 +610,26 @@ def test_that_the_next_worst_goes_round() -> None:
     assert scored.find_next_worst(5) == 3
     assert scored.find_next_worst(4) == 5
     assert ScoredSplit("test", 0, OPEN, "c").find_next_worst(1) is None
+
+
+def test_that_an_image_that_cannot_be_read_says_why_and_holds_nothing_up(bench: Bench) -> None:
+    bench.ready()
+    dataset = bench.session.dataset
+    assert dataset is not None
+    read = dataset.read
+
+    def fail(index: int) -> Any:
+        if index == 5:
+            raise SegbenchError("The image image 5 is broken.", "Save it again.")
+        return read(index)
+
+    dataset.read = fail  # type: ignore[method-assign]
+    bench.presenter.go_to(5)
+    bench.jobs.run()
+    assert bench.view.last("show_problem") == ("The image image 5 is broken. Save it again.",)
+    bench.presenter.go_to(5)
+    bench.presenter.go_to(7)  # while 5 is still being read
+    bench.jobs.run("read predicted sample")
+    bench.jobs.run("read predicted sample")
+    assert bench.view.count("show_problem") == 1
+    assert bench.view.last("show_sample")[0].index == 7

@@ -35,6 +35,7 @@ from segbench.gui.panels.prediction.workshop import Key, Workshop
 from segbench.records import CheckpointInfo, ClassTable, Color, Reading, Sample
 
 if TYPE_CHECKING:
+    from segbench.errors import ErrorReport
     from segbench.gui.panels.prediction.reading import LiveReading
     from segbench.gui.session import Session
     from segbench.jobs import Job, JobRunner
@@ -54,6 +55,7 @@ class PredictionView(Protocol):
     def show_colors(self, colors: tuple[Color, ...]) -> None: ...
     def show_thresholds(self, thresholds: Thresholds) -> None: ...
     def show_sample(self, sample: Sample | None, comparable: bool) -> None: ...
+    def show_problem(self, sentence: str) -> None: ...
     def show_reading(self, live: LiveReading | None) -> None: ...
     def show_lecture(self, picture: Any) -> None: ...
     def show_busy(self, busy: bool) -> None: ...
@@ -77,6 +79,7 @@ class PredictionPresenter:
         self._place = Place(session)
         self._opening: Job | None = None
         self._loading: Job | None = None
+        self._loaded = -1  # the sample that job reads
         self._scoring: Job | None = None
         self._composing: Job | None = None
         self._batch_statistics = False
@@ -335,6 +338,8 @@ class PredictionPresenter:
                     self._show_choices()
                 case JobDone(job=job, result=result):
                     self._take_result(job, result)
+                case JobFailed(job=job, report=report) if self._is(self._loading, job):
+                    self._take_unreadable(report)
                 case JobCancelled(job=job) | JobFailed(job=job):
                     self._take_end(job)
         if scored is not None and self.scored is not None:
@@ -370,6 +375,15 @@ class PredictionPresenter:
             self._opening = None
             self._place.take_files(result)
             self._change_source()
+
+    def _take_unreadable(self, report: ErrorReport) -> None:
+        """What is wrong with a file stands where its picture would, as long as it is looked at."""
+        self._loading = None
+        if self._loaded != self.index:
+            self._load_sample()
+            return
+        self._sample = None
+        self.view.show_problem(f"{report.message} {report.hint}".strip())
 
     def _take_end(self, job: int) -> None:
         """A job of the panel ended without a result; the error dialog says why."""
@@ -454,6 +468,7 @@ class PredictionPresenter:
         if self._loading is None and source is not None:
             work = workshop.read_sample(source, self.index)
             title = f"Reading {source.name(self.index)}"
+            self._loaded = self.index
             self._loading = self._jobs.start("read predicted sample", work, title=title, lane="io", urgent=True)
 
     def _wanted(self) -> list[int]:

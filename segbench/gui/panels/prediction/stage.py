@@ -30,7 +30,14 @@ LAYOUTS = {  # which viewers a mode shows, left to right
     "scores": ("prediction", "scores"),
     "lecture": ("lecture",),
 }
-WITHOUT_TRUTH = {"truth", "difference"}
+WITHOUT_PICTURE = {  # what stands in a viewer while there is nothing to show
+    "image": "No image",
+    "truth": "No truth",
+    "prediction": "No prediction yet",
+    "difference": "No prediction yet",
+    "scores": "No prediction yet",
+    "lecture": "Predicting…",
+}
 MASKS = ("truth", "prediction")  # pure class colours on black, but where a mode lays them on the image
 MIXED = {"overlay"}
 
@@ -50,6 +57,7 @@ class Stage(QWidget):
         self._live: LiveReading | None = None
         self._hidden: set[int] = set()
         self._score_class = 0
+        self._problem = ""  # why the present sample cannot be shown
         self._flipped = False
         self._comparable = False
         self._shown_in: dict[str, object] = {"difference": None, "scores": None}  # what their pictures were made from
@@ -64,10 +72,6 @@ class Stage(QWidget):
             canvas.hovered.connect(self._hover)
         for name in MASKS:
             self.canvases[name].raw_changed.connect(partial(self._show_raw, name))
-        self.canvases["truth"].set_empty_text("No truth")
-        self.canvases["difference"].set_empty_text("Nothing to compare with")
-        self.canvases["prediction"].set_empty_text("No prediction yet")
-        self.canvases["lecture"].set_empty_text("Predicting…")
         self.link = link_cameras([c for name, c in self.canvases.items() if name != "lecture"])
         self._grid = QGridLayout()
         self._grid.setContentsMargins(0, 0, 0, 0)
@@ -98,12 +102,14 @@ class Stage(QWidget):
 
     def set_mode(self, mode: str) -> None:
         self.mode = mode
-        has_truth = self._sample is None or self._sample.masks is not None
         for name, canvas in self.canvases.items():
-            wanted = name in LAYOUTS[mode] and (has_truth or name not in WITHOUT_TRUTH)
-            canvas.setVisible(wanted)
+            canvas.setVisible(name in LAYOUTS[mode] and (name != "truth" or self._has_truth))
+            canvas.set_empty_text(self._problem or WITHOUT_PICTURE[name])
+        if not (self._problem or self._compares):
+            why = "The classes are others than the network’s" if self._has_truth else "There are no masks to compare with"
+            self.canvases["difference"].set_empty_text(why)
         self._arrange()
-        self._legends.setVisible(mode in ("difference", "scores"))
+        self._legends.setVisible(mode == "scores" or (mode == "difference" and self._compares))
         if mode in ("difference", "scores"):
             self._legend_stack.setCurrentIndex(0 if mode == "difference" else 1)
         if mode == "lecture":
@@ -111,6 +117,16 @@ class Stage(QWidget):
         self._show_prediction()
         self._show_opacity()
         self._paint_mode()
+
+    @property
+    def _has_truth(self) -> bool:
+        """The present sample has masks; before one has come, those of its dataset have."""
+        return self._truth_classes is not None if self._sample is None else self._sample.masks is not None
+
+    @property
+    def _compares(self) -> bool:
+        """Truth and prediction can be compared, once there is one."""
+        return self._has_truth and (self._comparable or self._sample is None)
 
     @property
     def mixes(self) -> bool:
@@ -145,7 +161,18 @@ class Stage(QWidget):
         super().resizeEvent(event)
         self._arrange()
 
+    @property
+    def hidden(self) -> frozenset[int]:
+        """The classes that are not shown."""
+        return frozenset(self._hidden)
+
+    @property
+    def score_class(self) -> int:
+        """The class whose scores are shown."""
+        return self._score_class
+
     def set_classes(self, classes: ClassTable) -> None:
+        """Classes of the same names stay as they are looked at, whatever the units of their scores."""
         if self._classes is None or classes.names != self._classes.names:
             self._hidden.clear()
             for name in ("truth", "prediction"):
@@ -155,7 +182,9 @@ class Stage(QWidget):
         self._classes = classes
 
     def set_truth_classes(self, classes: ClassTable | None) -> None:
-        self._truth_classes = classes
+        if classes != self._truth_classes:
+            self._truth_classes = classes
+            self.set_mode(self.mode)  # before the sample has come, they tell whether there will be truth
 
     def set_colors(self, colors: tuple[Color, ...]) -> None:
         self._colors = colors
@@ -164,17 +193,22 @@ class Stage(QWidget):
             self.canvases["prediction"].set_colors(colors)
 
     def set_sample(self, sample: Sample | None, comparable: bool) -> None:
-        self._sample = sample
-        self._comparable = comparable
+        self._put_sample(sample, comparable, "")
+
+    def set_problem(self, text: str) -> None:
+        """Says in the pictures why the present sample cannot be shown."""
+        self._put_sample(None, False, text)
+
+    def _put_sample(self, sample: Sample | None, comparable: bool, problem: str) -> None:
+        self._sample, self._comparable, self._problem = sample, comparable, problem
         image = sample.image if sample is not None else None
         self.canvases["image"].set_image(image, f"Image {sample.name}" if sample is not None else "Image")
         self.canvases["truth"].set_title("Truth")
         for name in MASKS:  # before their ground, which may have another size
             self.canvases[name].set_planes(None)
             self._put_ground(name)
-        self.canvases["difference"].set_image(None, "Difference")
-        self.canvases["scores"].set_image(None)
-        self._shown_in = {"difference": None, "scores": None}
+        self._clear("difference", "Difference")
+        self._clear("scores", "Scores")
         if sample is None:
             self.canvases["lecture"].set_image(None, self.canvases["lecture"].title)
         self._live = None
@@ -282,14 +316,18 @@ class Stage(QWidget):
         elif self.mode == "scores":
             self._paint_scores(live)
 
+    def _clear(self, name: str, title: str) -> None:
+        self._shown_in[name] = None
+        self.canvases[name].set_planes(None)
+        self.canvases[name].set_image(None, title)
+
     def _paint_difference(self, live: LiveReading | None) -> None:
         from segbench.gui.panels.prediction import pictures
 
         canvas = self.canvases["difference"]
         self.difference_legend.set_entries(pictures.DIFFERENCE_WORDS, pictures.DIFFERENCE_COLORS)
         if live is None or not live.comparable:
-            self._shown_in["difference"] = None
-            canvas.set_image(None, "Difference")
+            self._clear("difference", "Difference")
             return
         shown = [k for k in range(len(live.classes)) if k not in self._hidden]
         if self._shown_in["difference"] is not live.sample:
@@ -303,8 +341,7 @@ class Stage(QWidget):
 
         canvas, k = self.canvases["scores"], self._score_class
         if live is None or k >= len(live.classes):
-            self._shown_in["scores"] = None
-            canvas.set_image(None, "Scores")
+            self._clear("scores", "Scores")
             return
         scale = live.prediction.scale
         top = score_top(live.classes, k, scale)

@@ -55,6 +55,8 @@ PRESETS = (
 )  # fmt: skip
 MIXES = "Opacity of the overlay ([ and ])"
 MIXES_NOT = "Masks stand in their pure colours here. Overlay (Alt+2) lays them on the image, and this sets how much of it they let through."
+CHOOSE_CHECKPOINT = "Choose a checkpoint above to see what its network predicts, or train a network first."
+NO_CHECKPOINT = "Train a network first, or browse for a checkpoint file, to see what it predicts."
 LIST_CLOSED = 56  # pixels: button and summary alone
 SPLIT_WORDS = {"files": "Dropped images", "train": "Train", "val": "Validation", "test": "Test"}
 
@@ -99,9 +101,7 @@ class PredictionView(QWidget):
             "Go to dataset",
             self.pages,
         )
-        self.empty_checkpoint = EmptyState(
-            "Choose a checkpoint above to see what its network predicts, or train a network first.", "Go to training", self.pages
-        )  # fmt: skip
+        self.empty_checkpoint = EmptyState(NO_CHECKPOINT, "Go to training", self.pages)
         self.body = QSplitter(Qt.Orientation.Horizontal, self.pages, objectName="prediction_body")
         for page in (self.empty_dataset, self.empty_checkpoint, self.body):
             self.pages.addWidget(page)
@@ -270,6 +270,7 @@ class PredictionView(QWidget):
         self.checkpoint.setCurrentIndex(place)
         self.checkpoint.setEnabled(bool(choices))
         self.checkpoint.setPlaceholderText("Choose a checkpoint" if choices else "No run has a checkpoint yet")
+        self.empty_checkpoint.say(CHOOSE_CHECKPOINT if choices else NO_CHECKPOINT)
         self.checkpoint.blockSignals(False)
 
     def show_checkpoint(self, info: CheckpointInfo | None, truth: ClassTable | None, comparable: bool) -> None:
@@ -312,10 +313,12 @@ class PredictionView(QWidget):
     def show_classes(self, classes: ClassTable, scale: str) -> None:
         if (classes, scale) != (self._classes, self.table.scale):
             self._classes = classes
+            self.stage.set_classes(classes)
             self.table.set_classes(classes, scale)
             self._class_keys.set_classes(classes.names)
-            self.table.select_class(0)
-            self.stage.set_classes(classes)
+            self.table.select_class(self.stage.score_class)
+            for k in self.stage.hidden:
+                self.table.set_class_visible(k, False)
             self.presets.clear()
             for name, text, tip in PRESETS:
                 if name != "lecture" or (scale == "value" and classes.values == (50, 100, 150, 200, 250)):
@@ -336,10 +339,15 @@ class PredictionView(QWidget):
     def show_sample(self, sample: Sample | None, comparable: bool) -> None:
         self.stage.set_sample(sample, comparable)
 
+    def show_problem(self, sentence: str) -> None:
+        self.stage.set_problem(sentence)
+        self.show_reading(None)
+
     def show_reading(self, live: LiveReading | None) -> None:
         self.stage.set_live(live)
         if live is None:
             self.mean.clear()
+            self.table.set_values([(None, None)] * len(self.table))
             return
         scores, pixels = live.scores(), live.pixels()
         ious = [c.iou for c in scores.classes] if scores is not None else [None] * len(pixels)
