@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QGuiApplication, QKeyEvent, QPalette
+from PySide6.QtGui import QGuiApplication, QKeyEvent, QPalette, QUndoStack
 from PySide6.QtWidgets import QApplication, QDialog
 
 from segbench.data.dataset import Dataset
@@ -19,6 +19,7 @@ from segbench.events import JobDone, JobFailed, PageRequested
 from segbench.gui import theme
 from segbench.gui.panels.dataset.filters import Filter
 from segbench.gui.panels.dataset.presenter import DatasetPresenter
+from segbench.gui.panels.dataset.statistics import BARS
 from segbench.gui.panels.dataset.view import DatasetView
 from segbench.records import IGNORE, ClassInfo, ClassTable, Sample
 
@@ -384,3 +385,30 @@ def test_that_every_part_has_a_name_for_screen_readers(shapes: Panel) -> None:
             if not (widget.accessibleName() or text):
                 nameless.append(f"{type(widget).__name__} {widget.objectName()}")
     assert not nameless
+
+
+def test_that_a_colour_goes_everywhere_on_the_page_and_can_be_undone(shapes: Panel) -> None:
+    view, undo = shapes.view, QUndoStack()
+    view.set_undo_stack(undo)
+    name = shapes.session.dataset.info.classes.names[1]  # type: ignore[attr-defined]
+    own = view.figure._colors[1]
+
+    def find_colors() -> set[tuple[int, int, int]]:
+        rows = view.statistics.table
+        row = next(r for r in range(rows.rowCount()) if rows.item(r, 0).text() == name)
+        return {
+            view.figure._colors[1],
+            view.classes._rows[1].swatch.color.toTuple()[:3],
+            view.gallery.brush_of(1).toTuple()[:3],
+            view.filter_bar.chips._chips[1]._color.toTuple()[:3],
+            rows.item(row, rows.columnCount() - 1).data(BARS)[1],
+            rows.item(row, 0).icon().pixmap(12, 12).toImage().pixelColor(6, 6).toTuple()[:3],
+        }
+
+    view.classes.color_changed.emit(1, (1, 2, 3))
+    assert undo.undoText() == f"Colour of {name}"
+    assert find_colors() == {(1, 2, 3)}
+    undo.undo()
+    assert find_colors() == {own}
+    undo.redo()
+    assert find_colors() == {(1, 2, 3)}

@@ -438,3 +438,18 @@ def test_that_ignored_pixels_belong_to_no_class() -> None:
     labels = np.array([[0, 1], [IGNORE, 1]], np.uint8)
     sample = Sample(0, "x", "all", np.zeros((2, 2, 3), np.uint8), labels)
     assert count_pixels(sample, 3) == (1, 2, 0)
+
+
+def test_that_a_colour_chosen_on_any_page_is_shown_here_and_stays_with_the_class(bench: Bench) -> None:
+    bench.open(make_dataset())
+    assert bench.view.last["colors"] == CLASSES.colors
+    bench.presenter.set_color("b", (1, 2, 3))
+    assert bench.view.last["colors"] == ((255, 0, 0), (1, 2, 3), (0, 0, 255))
+    bench.open(make_dataset())
+    assert bench.view.last["colors"][1] == (1, 2, 3)
+    bench.jobs.run()
+    stats, classes = bench.view.last["statistics"]
+    assert stats is not None
+    assert classes.colors[1] == (1, 2, 3)
+    bench.session.set_color("b", None)
+    assert bench.view.last["colors"] == CLASSES.colors

@@ -9,6 +9,7 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QWidget
 
 from segbench.gui.theme import current_theme, theme_signals
+from segbench.records import Color
 
 GAP = 4
 DOT = 10
@@ -17,7 +18,7 @@ DOT = 10
 class Chip(QAbstractButton):
     """One class, on or off."""
 
-    def __init__(self, name: str, color: tuple[int, int, int], parent: QWidget) -> None:
+    def __init__(self, name: str, color: Color, parent: QWidget) -> None:
         super().__init__(parent)
         self._color = QColor(*color)
         self.setText(name)
@@ -25,6 +26,10 @@ class Chip(QAbstractButton):
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setAccessibleName(f"Only samples with {name}")
         self.setToolTip(f"Show samples that contain {name} (with several chips: any of them)")
+
+    def set_color(self, color: Color) -> None:
+        self._color = QColor(*color)
+        self.update()
 
     def sizeHint(self) -> QSize:
         metrics = self.fontMetrics()
@@ -60,7 +65,7 @@ class Chips(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         theme_signals().changed.connect(self.update)
 
-    def set_classes(self, names: Sequence[str], colors: Sequence[tuple[int, int, int]]) -> None:
+    def set_classes(self, names: Sequence[str], colors: Sequence[Color]) -> None:
         """Other classes, none of them on."""
         for chip in self._chips:
             chip.hide()
@@ -73,6 +78,11 @@ class Chips(QWidget):
             chip.show()
             self._chips.append(chip)
         self._place(self.width())
+
+    def set_colors(self, colors: Sequence[Color]) -> None:
+        """One a chip; which are on does not change."""
+        for chip, color in zip(self._chips, colors, strict=True):
+            chip.set_color(color)
 
     def classes(self) -> frozenset[int]:
         """The classes that are on."""

@@ -10,13 +10,12 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from segbench.gui.widgets.image_canvas import ImageCanvas, link_cameras
 from segbench.gui.widgets.parts import build_label
-from segbench.records import IGNORE, ClassTable
+from segbench.records import IGNORE, ClassTable, Color
 
 if TYPE_CHECKING:
     from segbench.records import Sample
 
 Mode = Literal["side", "overlay"]
-Color = tuple[int, int, int]
 
 
 class Figure(QWidget):
@@ -115,14 +114,9 @@ class Figure(QWidget):
         """Masks lie over the image."""
         return self._overlay[self.mode]
 
-    @property
-    def colors(self) -> tuple[Color, ...]:
-        """The classes' colours as they are shown."""
-        return self._colors
-
-    def set_color(self, k: int, color: Color) -> None:
-        """A class's colour, until another dataset is opened."""
-        self._colors = tuple(color if j == k else old for j, old in enumerate(self._colors))
+    def set_colors(self, colors: tuple[Color, ...]) -> None:
+        """The classes' colours, one a class."""
+        self._colors = colors
         self._show()
 
     def set_class_visible(self, k: int, visible: bool) -> None:

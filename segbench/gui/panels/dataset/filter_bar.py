@@ -24,7 +24,7 @@ from segbench.gui.panels.dataset.chips import Chips
 from segbench.gui.panels.dataset.filters import SORTS, Filter, Sort
 from segbench.gui.panels.dataset.presenter import ScanState
 from segbench.gui.widgets.parts import build_label, build_tool
-from segbench.records import DatasetInfo
+from segbench.records import Color, DatasetInfo
 
 TYPING_REST = 200  # ms after the last letter until the list follows
 MOST_OBJECTS = 9_999
@@ -153,6 +153,10 @@ class FilterBar(QWidget):
         self._chip_area.setVisible(bool(shown))
         self._objects.setVisible(classes is not None)
         self._fit_chips()
+
+    def set_colors(self, colors: Sequence[Color]) -> None:
+        """The classes' colours, one a class."""
+        self.chips.set_colors([colors[k] for k in self._class_of_chip])
 
     def _offer_sorts(self, sorts: Sequence[Sort]) -> None:
         with QSignalBlocker(self.sort):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from segbench.events import (
+    ClassRecolored,
     DatasetClosed,
     DatasetOpened,
     Event,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from segbench.gui.panels.dataset.facts import Facts
     from segbench.gui.session import Session
     from segbench.jobs import JobRunner
-    from segbench.records import ClassTable, DatasetInfo
+    from segbench.records import ClassTable, Color, DatasetInfo
 
 SCANNED_AT_ONCE = {"purdue": 50_000, "": 1_000}  # datasets up to this many samples are scanned without being asked
 REFILTER_AFTER = 2_000  # newly scanned samples after which a list that depends on them is made anew
@@ -74,6 +75,7 @@ class DatasetView(Protocol):
 
     def show_nothing(self) -> None: ...
     def show_dataset(self, info: DatasetInfo, lookups: Lookups) -> None: ...
+    def show_colors(self, colors: tuple[Color, ...]) -> None: ...
     def show_list(self, indices: Sequence[int], keep_place: bool) -> None: ...
     def show_place(self, place: Place, pinned: bool) -> None: ...
     def show_sample(self, looked: Looked, classes: ClassTable | None) -> None: ...
@@ -149,6 +151,8 @@ class DatasetPresenter:
                     selected = index
                 case PinsChanged(indices):
                     self._show_pins(indices)
+                case ClassRecolored():
+                    self._show_colors()
                 case JobEvent(job, "thumbnails", ThumbnailsMade(made)) if self._supply.owns_thumbnails(job):
                     thumbnails += made
                 case JobEvent(job, "scan", SamplesScanned() as found) if self._counting.owns(job):
@@ -184,6 +188,7 @@ class DatasetPresenter:
         self.view.show_dataset(dataset.info, lookups)
         self.view.show_filter(self._wanted)
         self.view.show_statistics(None, dataset.info.classes)
+        self._show_colors()
         self.view.show_pins(self._session.pins.indices)
         self._list_samples(keep_place=False)
         if len(dataset):
@@ -314,8 +319,8 @@ class DatasetPresenter:
 
     def _end_scan(self, result: object) -> None:
         stats = self._counting.end(result)
-        if stats is not None and self._dataset is not None:
-            self.view.show_statistics(stats, self._dataset.info.classes)
+        if stats is not None and self._dataset is not None and self._dataset.info.classes is not None:
+            self.view.show_statistics(stats, self._session.recolor(self._dataset.info.classes))
         if self._wanted.needs_facts and not self._counting.running:
             self._list_samples(keep_place=True)
         self._show_scan()
@@ -329,6 +334,20 @@ class DatasetPresenter:
             self._list_samples(keep_place=True)
         needed = self._wanted.needs_facts and not self._facts.complete
         self.view.show_scan(ScanState(scanned, len(self._facts), self._counting.running, needed))
+
+    # Colours ------------------------------------------------------------------------------------------------------------
+
+    def set_color(self, name: str, color: Color | None) -> None:
+        """Shows a class in this colour on every page; None: in its own again."""
+        self._session.set_color(name, color)
+
+    def find_color(self, name: str) -> Color | None:
+        """What the user chose for that class, if anything."""
+        return self._session.find_color(name)
+
+    def _show_colors(self) -> None:
+        if self._dataset is not None and self._dataset.info.classes is not None:
+            self.view.show_colors(self._session.recolor(self._dataset.info.classes).colors)
 
     # Pins, other pages --------------------------------------------------------------------------------------------------
 

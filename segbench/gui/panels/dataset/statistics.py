@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt, Signal
@@ -26,7 +27,7 @@ from segbench.gui.widgets.parts import build_label, build_push
 
 if TYPE_CHECKING:
     from segbench.data.stats import ClassStats, DatasetStats
-    from segbench.records import ClassTable
+    from segbench.records import ClassTable, Color
 
 BARS = Qt.ItemDataRole.UserRole + 1  # ClassStats' areas and the class's colour
 COLUMNS = (
@@ -39,6 +40,12 @@ COLUMNS = (
     ("Median", "Median area of an object in pixels (of its box, where there are boxes)"),
     ("Areas", "How many objects have which area; each bar is twice as wide a range as the one before"),
 )
+
+
+def _build_swatch(color: Color) -> QIcon:
+    swatch = QPixmap(12, 12)
+    swatch.fill(QColor(*color))
+    return QIcon(swatch)
 
 
 class _Number(QTableWidgetItem):
@@ -156,6 +163,7 @@ class StatisticsView(QWidget):
         self._masks = classes is not None
         self._pages.setCurrentIndex(0 if stats is None or classes is None else 1)
         if stats is None or classes is None:
+            self.table.setRowCount(0)
             return
         self._summarise(stats)
         self.table.setSortingEnabled(False)
@@ -172,6 +180,14 @@ class StatisticsView(QWidget):
         self.table.setColumnHidden(5, classes.exclusive)
         self.table.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)  # the dataset's own order
         self.table.setSortingEnabled(True)
+
+    def set_colors(self, colors: Sequence[Color]) -> None:
+        """The classes' colours, one a class; rows stay in the order they are in."""
+        for row in range(self.table.rowCount()):
+            name, bars = self.table.item(row, 0), self.table.item(row, len(COLUMNS) - 1)
+            color = colors[name.data(Qt.ItemDataRole.UserRole)]
+            name.setIcon(_build_swatch(color))
+            bars.setData(BARS, (bars.data(BARS)[0], color))
 
     def set_scan(self, state: ScanState) -> None:
         self._running = state.running
@@ -202,9 +218,7 @@ class StatisticsView(QWidget):
 
     def _fill_row(self, row: int, k: int, one: ClassStats, classes: ClassTable, edges: list[int], first: int) -> None:
         """first: the bin that the bars begin with, the same for all classes."""
-        swatch = QPixmap(12, 12)
-        swatch.fill(QColor(*classes.colors[k]))
-        name = QTableWidgetItem(QIcon(swatch), one.name)
+        name = QTableWidgetItem(_build_swatch(classes.colors[k]), one.name)
         name.setData(Qt.ItemDataRole.UserRole, k)
         background = k == classes.background
         objects = "–" if background else f"{one.objects:,}"

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, QEvent, Qt
-from PySide6.QtGui import QAction, QGuiApplication, QKeyEvent, QKeySequence, QShowEvent
+from PySide6.QtGui import QAction, QGuiApplication, QKeyEvent, QKeySequence, QShowEvent, QUndoStack
 from PySide6.QtWidgets import (
     QApplication,
     QHBoxLayout,
@@ -30,6 +30,7 @@ from segbench.gui.panels.dataset.statistics import StatisticsView
 from segbench.gui.panels.dataset.supply import Looked, Unreadable
 from segbench.gui.panels.dataset.toolbar import Toolbar
 from segbench.gui.theme import GRID
+from segbench.gui.undo import Change
 from segbench.gui.widgets.class_keys import ClassKeys
 from segbench.gui.widgets.class_marks import OwnArrowsSlider
 from segbench.gui.widgets.class_table import ClassTableWidget
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from segbench.data.stats import DatasetStats
-    from segbench.records import ClassTable, DatasetInfo
+    from segbench.records import ClassTable, Color, DatasetInfo
 
 MIXES = "Opacity of the masks over the image ([ and ])"
 MIXES_NOT = (
@@ -51,7 +52,7 @@ MIXES_NOT = (
 
 
 class DatasetView(QWidget):
-    """Shows what its presenter says, and tells it what the user does."""
+    """Shows what its presenter says, and tells it what the user does. `set_undo_stack` gives the window's undo stack."""
 
     def __init__(self, presenter: DatasetPresenter, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -61,6 +62,7 @@ class DatasetView(QWidget):
         self._info: DatasetInfo | None = None
         self._lookups: Lookups | None = None
         self._actions: list[QAction] = []
+        self._undo = QUndoStack(self)
         self.filter_bar = FilterBar()
         self.gallery = Gallery()
         self.toolbar = Toolbar()
@@ -73,6 +75,10 @@ class DatasetView(QWidget):
         self._lay_out()
         self._connect()
         self.show_nothing()
+
+    def set_undo_stack(self, stack: QUndoStack) -> None:
+        """The window's undo stack in place of the page's own."""
+        self._undo = stack
 
     # Building -----------------------------------------------------------------------------------------------------------
 
@@ -344,6 +350,14 @@ class DatasetView(QWidget):
         if self.isVisible() and (focus is None or self.isAncestorOf(focus)):
             self.gallery.setFocus(Qt.FocusReason.OtherFocusReason)
 
+    def show_colors(self, colors: tuple[Color, ...]) -> None:
+        for k, color in enumerate(colors):
+            self.classes.set_color(k, color)
+        self.figure.set_colors(colors)
+        self.gallery.set_colors(colors)
+        self.filter_bar.set_colors(colors)
+        self.statistics.set_colors(colors)
+
     def show_list(self, indices: Sequence[int], keep_place: bool) -> None:
         self.gallery.set_indices(indices, keep_place)
         self.filter_bar.set_count(len(indices), self._info.count if self._info else 0)
@@ -412,9 +426,11 @@ class DatasetView(QWidget):
         for action in self._mixing:
             action.setEnabled(over)
 
-    def _set_color(self, k: int, color: tuple[int, int, int]) -> None:
-        self.figure.set_color(k, color)
-        self.gallery.set_colors(self.figure.colors)
+    def _set_color(self, k: int, color: Color) -> None:
+        if self._info is None or self._info.classes is None:
+            return
+        name, ask = self._info.classes.names[k], self._presenter
+        self._undo.push(Change(f"Colour of {name}", partial(ask.set_color, name), ask.find_color(name), color))
 
     def _go_to(self, index: int) -> None:
         self._presenter.select(index)

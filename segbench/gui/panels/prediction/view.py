@@ -35,9 +35,9 @@ from segbench.gui.panels.prediction.image_list import ImageList
 from segbench.gui.panels.prediction.scored import ScoredSplit
 from segbench.gui.panels.prediction.stage import Stage
 from segbench.gui.panels.prediction.thresholds import Thresholds
-from segbench.gui.panels.prediction.undo import Change
 from segbench.gui.panels.prediction.words import describe_checkpoint, describe_choice, describe_mismatch
 from segbench.gui.theme import mark
+from segbench.gui.undo import Change
 from segbench.gui.widgets.class_keys import ClassKeys
 from segbench.gui.widgets.class_table import ClassTableWidget
 from segbench.gui.widgets.empty_state import EmptyState
