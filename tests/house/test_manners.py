@@ -27,7 +27,7 @@ FILE_USERS = {
     "segbench.devices": "reads /proc/self/statm",
     "segbench.cli.main": "gives output after a closed pipe somewhere to go",
     "segbench.gui.icons": "reads resources/icons",
-    "segbench.gui.panels.training.presenter": "reads the lecture's averages from resources/",
+    "segbench.gui.panels.training.lecture": "reads the lecture's averages from resources/",
     "segbench.gui.first_look": "reads the preferences without msgspec, before the first paint",
 }
 LONG, TOO_LONG = 350, 700  # lines

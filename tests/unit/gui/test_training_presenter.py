@@ -7,6 +7,7 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -29,18 +30,20 @@ from segbench.events import (
     RunContinueRequested,
     RunOpened,
     RunsCompared,
+    RunsListed,
     StepDone,
     TrainingEnded,
     TrainingStarted,
 )
-from segbench.formats.runs import create_run, open_run
+from segbench.formats.runs import create_run, delete_run, open_run
 from segbench.gui.panels.training import work
-from segbench.gui.panels.training.comparison import Measure, describe_comparison
+from segbench.gui.panels.training.comparison import describe_comparison
+from segbench.gui.panels.training.lecture import is_lecture
 from segbench.gui.panels.training.presenter import TrainingPresenter
 from segbench.gui.panels.training.state import RunRecord, TrainingState
 from segbench.gui.session import Session
 from segbench.records import Baselines, ClassInfo, ClassScore, ClassTable, Prediction, Reading, Sample, Scores
-from segbench.settings import Settings
+from segbench.settings import Settings, find_runs_folder
 
 SHAPES = ClassTable(
     tuple(ClassInfo(n, (10 * v // 10, 20, 30), v) for n, v in zip("abcde", (50, 100, 150, 200, 250), strict=True)),
@@ -98,6 +101,7 @@ class FakeView:
     def __init__(self) -> None:
         self.calls: list[tuple[str, tuple[Any, ...]]] = []
         self.facts: dict[str, list[Any]] = {}
+        self.names: dict[str, str] = {}
         self.state = TrainingState()
 
     def __getattr__(self, name: str) -> Any:
@@ -109,6 +113,7 @@ class FakeView:
 
     def add_facts(self, key: str, facts: Sequence[Any], name: str) -> None:
         self.facts.setdefault(key, []).extend(facts)
+        self.names[key] = name
         self.calls.append(("add_facts", (key, len(facts))))
 
     def forget_run(self, key: str) -> None:
@@ -422,7 +427,7 @@ def test_that_comparing_is_said_and_can_be_stopped(stage: Stage, tmp_path: Path)
     one, other = make_run(tmp_path / "a"), make_run(tmp_path / "b")
     stage.session.publish([RunOpened(str(one))])
     stage.pull("open run")
-    assert stage.view.last("show_comparison") == ()
+    assert stage.view.last("show_comparison") == ("",)
     stage.session.publish([RunsCompared((str(other),))])
     stage.pull("open run")
     assert stage.view.last("show_comparison") == ("2 runs are compared.",)
@@ -433,12 +438,63 @@ def test_that_comparing_is_said_and_can_be_stopped(stage: Stage, tmp_path: Path)
 
 def test_that_losses_of_different_kinds_are_told_apart_in_words() -> None:
     records = [RunRecord("/a", "a"), RunRecord("/b", "b"), RunRecord("/c", "c")]
-    records[0].measure = Measure("mse", "values", "/shapes")
-    records[1].measure = Measure("cross_entropy", "labels", "/camvid")
+    for record, preset, dataset in zip(records, ("lecture", "camvid"), ("shapes", "streets"), strict=False):
+        record.config = config.find_preset(preset).config
+        record.dataset = msgspec.structs.replace(make_dataset().info, path=f"/{dataset}")
     sentence = describe_comparison(records)  # the third one's settings are not known yet
     assert sentence.startswith("3 runs are compared. Their losses are of different kinds")
     assert "Mean squared error, Cross-entropy" in sentence
     assert "different datasets" in sentence
+
+
+def list_runs(stage: Stage) -> None:
+    """Looks through the folder of the runs, as the list of runs does after each change there."""
+    stage.session.list_runs()
+    stage.pull("list runs")
+
+
+def test_that_a_deleted_run_leaves_the_page(stage: Stage, tmp_path: Path) -> None:
+    folder = find_runs_folder(stage.session.settings).parent
+    one, other, elsewhere = make_run(folder), make_run(folder), make_run(tmp_path / "elsewhere")
+    stage.session.publish([RunOpened(str(one))])
+    stage.pull("open run")
+    stage.session.publish([RunsCompared((str(other), str(elsewhere)))])
+    assert stage.view.state.can_continue
+    for path in (one, other):
+        delete_run(path)
+    list_runs(stage)
+    assert stage.view.state.phase == "idle"
+    assert not (stage.view.state.can_continue or stage.view.state.can_predict)
+    assert stage.view.last("show_runs") == ((str(elsewhere),),)  # it is in no list, and still there
+    assert str(one) not in stage.view.facts
+
+
+def test_that_a_renamed_run_has_its_new_name_on_the_page(stage: Stage) -> None:
+    run = make_run(find_runs_folder(stage.session.settings).parent)
+    stage.session.publish([RunOpened(str(run))])
+    stage.pull("open run")
+    open_run(run).change(name="my best")
+    list_runs(stage)
+    assert stage.view.state.name == "my best"
+    assert stage.view.names[str(run)] == "my best"
+
+
+def test_that_a_list_older_than_the_run_in_training_takes_nothing_away(stage: Stage) -> None:
+    stage.start()
+    stage.train(start_fact(str(find_runs_folder(stage.session.settings) / "one")), step_fact(1))
+    stage.session.publish([RunsListed(())])
+    assert stage.view.state.phase == "training"
+
+
+def test_that_a_run_that_learnt_nothing_is_told_once_and_never_read(stage: Stage) -> None:
+    stage.start()
+    stage.train(start_fact())
+    report = ErrorReport("Memory does not hold a batch of 4.", "Try a batch of 2.", "", 2)
+    stage.session.publish([JobFailed(stage.jobs.latest("train").number, "train", report)])
+    assert not [job for job in stage.jobs.started if job.kind == "open run"]  # its folder has been deleted
+    assert (stage.view.state.phase, stage.view.state.smaller_batch) == ("failed", 2)
+    assert not stage.view.state.can_continue
+    assert stage.view.last("show_runs") == ((),)
 
 
 def test_that_a_run_that_cannot_be_read_says_so_and_leaves_nothing_behind(stage: Stage) -> None:
@@ -473,8 +529,6 @@ def test_that_continuing_goes_on_in_the_same_run_with_more_epochs(stage: Stage, 
 def test_that_continuing_opens_the_runs_own_dataset_first(stage: Stage, tmp_path: Path) -> None:
     run = make_run(tmp_path)
     opened = open_run(run)
-    import msgspec
-
     opened.change(dataset=msgspec.structs.replace(opened.file.dataset, path=str(tmp_path / "data")))
     stage.session.publish([RunOpened(str(run))])
     stage.pull("open run")
@@ -528,12 +582,16 @@ def test_that_pins_of_another_dataset_are_not_handed_to_the_run(stage: Stage) ->
 
 def test_that_the_lectures_losses_are_drawn_for_its_own_experiment_alone(stage: Stage) -> None:
     lecture = config.find_preset("lecture").config
-    stage.presenter._set_lecture(SHAPES, lecture)
+    assert is_lecture(lecture, SHAPES)
+    assert not is_lecture(lecture, STREETS)
+    assert not is_lecture(config.TrainConfig(), SHAPES)
+    stage.presenter.start(config.to_dict(lecture))
+    stage.train(start_fact())
     assert stage.view.last("set_lecture")[0]
-    stage.presenter._set_lecture(STREETS, lecture)
-    assert not stage.view.last("set_lecture")[0]
-    stage.presenter._set_lecture(SHAPES, config.TrainConfig())
-    assert not stage.view.last("set_lecture")[0]
+    stage.session.publish([JobDone(stage.jobs.latest("train").number, "train", None)])
+    stage.start()
+    stage.train(start_fact("/runs/two"))
+    assert stage.view.last("set_lecture") == (False, ())
 
 
 def test_that_the_state_of_a_fresh_record_has_no_invented_numbers() -> None:

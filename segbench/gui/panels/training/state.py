@@ -19,11 +19,11 @@ from segbench.events import (
 from segbench.gui.pace import Pace
 
 if TYPE_CHECKING:
+    from segbench.config import TrainConfig
     from segbench.data.dataset import Dataset
-    from segbench.formats.runs import RunFile
-    from segbench.gui.panels.training.comparison import Measure
     from segbench.gui.panels.training.work import Order
     from segbench.jobs import Job
+    from segbench.records import DatasetInfo
 
 Phase = Literal[
     "idle", "opening", "preparing", "training", "validating", "paused", "stopping", "cancelling",
@@ -71,8 +71,8 @@ class RunRecord:
     def __init__(self, path: str, name: str) -> None:
         self.path = path
         self.name = name
-        self.file: RunFile | None = None
-        self.measure: Measure | None = None  # of its loss and IoU, once its settings are known
+        self.config: TrainConfig | None = None  # None until its start, or the end of its log
+        self.dataset: DatasetInfo | None = None  # that it is trained on; known when `config` is
         self.live = False  # trained in this window, so its events are all here
         self.phase: Phase = "opening"
         self.clear()
@@ -163,8 +163,9 @@ class RunRecord:
 class Active:
     """The training job there is, from its start to its end."""
 
-    def __init__(self, job: Job, dataset: Dataset, order: Order, path: str) -> None:
+    def __init__(self, job: Job, config: TrainConfig, dataset: Dataset, order: Order, path: str) -> None:
         self.job = job
+        self.config = config
         self.dataset = dataset
         self.order = order
         self.path = path  # "" until the first event names the run
@@ -216,6 +217,6 @@ def resolve(
         can_pause=running,
         can_stop=is_active and (running or phase == "preparing"),
         can_cancel=is_active and (running or phase == "preparing"),
-        can_continue=active is None and record.file is not None and bool(record.step),
+        can_continue=active is None and record.config is not None and bool(record.step),
         can_predict=bool(record.best_checkpoint),
     )

@@ -140,15 +140,3 @@ def find_misfit(config: TrainConfig, classes: ClassTable | None) -> str:
     if config.loss.target == "labels" and classes is not None and not classes.exclusive:
         return "The target labels wants one class a pixel, but objects of this dataset may overlap. Use planes with bce_dice."
     return ""
-
-
-def is_lecture(config: TrainConfig, classes: ClassTable | None) -> bool:
-    """Whether a run is the lecture's own experiment: its losses mean nothing beside another one's."""
-    return (
-        getattr(config.network, "head", "") == "lecture"
-        and config.loss.target == "values"
-        and config.loss.name == "mse"
-        and config.data.batch_size == 4
-        and classes is not None
-        and classes.values == (50, 100, 150, 200, 250)
-    )
