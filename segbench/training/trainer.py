@@ -275,6 +275,5 @@ def _explain_memory(config: TrainConfig, device: torch.device) -> OutOfMemory:
         torch.cuda.empty_cache()
     smaller = config.data.batch_size // 2
     hint = f"Try a batch of {smaller}." if smaller else "Try smaller crops or a shallower network."
-    return OutOfMemory(
-        f"The memory of {describe_device(device)} does not hold a batch of {config.data.batch_size}.", hint, smaller
-    )
+    whose = "The computer's" if device.type == "cpu" else "The GPU's"
+    return OutOfMemory(f"{whose} memory does not hold a batch of {config.data.batch_size}.", hint, smaller)

@@ -235,6 +235,7 @@ def test_that_out_of_memory_names_a_smaller_batch(
     with pytest.raises(OutOfMemory) as caught:
         list(train(SMALL, shapes, start(tmp_path, shapes)))
     assert caught.value.smaller_batch == 2
+    assert str(caught.value).startswith("The computer's memory does not hold a batch of 4.")
 
 
 def test_that_a_run_in_training_is_not_trained_twice(tmp_path: Path, shapes: Dataset) -> None:
