@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from PySide6.QtCore import QRect, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFontMetrics, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QSizePolicy, QWidget
+from PySide6.QtGui import QColor, QFontMetrics, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QWidget
 
 from segbench.gui.theme import current_theme, theme_signals
 
@@ -67,6 +67,18 @@ class SampleStrip(QScrollArea):
             self.cards.append(card)
         for card, content in zip(self.cards, cards, strict=True):
             card.show_content(content)
+        self._size_cards()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._size_cards()
+
+    def _size_cards(self) -> None:
+        """As high as there is room above the scroll bar, whether it is there or not: a bar that came with wide cards and went
+        with the narrow ones beside it would come and go for ever."""
+        height = self.height() - self.horizontalScrollBar().sizeHint().height()
+        for card in self.cards:
+            card.take_height(height)
 
     def contents(self) -> list[StripCard]:
         """What the cards show now."""
@@ -90,7 +102,6 @@ class _Card(QWidget):
         self.setObjectName("sample_card")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Expanding)
         self.content: StripCard | None = None
         self._images: list[QImage | None] = []
 
@@ -99,15 +110,7 @@ class _Card(QWidget):
         self._images = [_to_image(picture) for picture in content.pictures]
         self.setToolTip(content.tip)
         self.setAccessibleName(f"{content.name}, {content.caption or 'no prediction yet'}")
-        self.updateGeometry()
-        self.setFixedWidth(self._measure().width())
         self.update()
-
-    def sizeHint(self) -> QSize:
-        return self._measure()
-
-    def resizeEvent(self, event: object) -> None:
-        self.setFixedWidth(self._measure().width())
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         if self.content is not None and event.button() == Qt.MouseButton.LeftButton:
@@ -122,13 +125,13 @@ class _Card(QWidget):
     def _line(self) -> int:
         return QFontMetrics(self.font()).height()
 
-    def _measure(self) -> QSize:
+    def take_height(self, height: int) -> None:
         """Tiles as high as there is room, and as wide as their pictures' shape wants."""
-        height = max(self.height() - 2 * PAD - 2 * self._line() - 2 * GAP, SMALLEST_TILE)
+        height = max(height - 2 * PAD - 2 * self._line() - 2 * GAP, SMALLEST_TILE)
         image = next((image for image in self._images if image is not None), None)
         shape = image.width() / image.height() if image is not None and image.height() else 1.0
         width = max(int(height * min(max(shape, 0.4), 2.0)), SMALLEST_TILE)
-        return QSize(3 * width + 2 * GAP + 2 * PAD, height + 2 * PAD + 2 * self._line() + 2 * GAP)
+        self.setFixedSize(3 * width + 2 * GAP + 2 * PAD, height + 2 * PAD + 2 * self._line() + 2 * GAP)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         content = self.content
