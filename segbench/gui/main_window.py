@@ -350,9 +350,10 @@ class MainWindow(QMainWindow):
                 reach_window(view.actions(), name == self.page)
 
     def _give_focus(self, page: str) -> None:
-        """The keys of a page work where the focus is: it follows the page that is shown."""
-        shown, holder = self.pages[page].currentWidget(), self.focusWidget()
-        if shown is not None and self.is_built and (holder is None or not shown.isAncestorOf(holder)):
+        """The keys of a page work where the focus is: the page that is shown gets it, and passes it on to the part one works
+        with first, its focus proxy. It may have the focus already, but where Qt has moved it as the page before was hidden."""
+        shown = self.pages[page].currentWidget()
+        if shown is not None and self.is_built:
             shown.setFocus()
 
     @property

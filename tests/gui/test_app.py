@@ -259,6 +259,24 @@ def test_that_the_keys_of_a_page_work_when_it_is_shown(desk, shapes, qtbot):
     qtbot.waitUntil(lambda: not desk.jobs.jobs(), timeout=20_000)
 
 
+def test_that_each_page_gives_the_focus_to_the_part_one_works_with_first(desk, shapes, qtbot):
+    desk.open_paths([str(shapes)])
+    qtbot.waitUntil(lambda: desk.session.dataset is not None, timeout=20_000)
+    window, views = desk.window, desk.views
+    window.activateWindow()
+    desk.session.set_pins((0, 1, 2))
+    qtbot.waitUntil(lambda: bool(views["training"].strip.cards), timeout=20_000)
+    for page, part in (
+        ("training", views["training"].form),
+        ("prediction", views["prediction"]),  # which has no picture yet
+        ("dataset", views["dataset"].gallery),
+        ("training", views["training"].form),
+    ):
+        window.show_page(page)
+        assert window.focusWidget() is part
+    qtbot.waitUntil(lambda: not desk.jobs.jobs(), timeout=20_000)
+
+
 def test_that_an_opening_that_is_cancelled_leads_back_to_the_welcome(desk, qtbot):
     def work():
         while True:

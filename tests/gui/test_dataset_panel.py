@@ -372,6 +372,21 @@ def test_that_clearing_the_filter_takes_the_searchs_cross_away(shapes: Panel, qt
     assert heard == [""]
 
 
+def test_that_the_tabulator_goes_from_the_filter_to_the_list_to_the_pictures_to_the_classes(
+    shapes: Panel, qtbot: object
+) -> None:
+    for _ in range(2):  # another dataset has other chips
+        shapes.view.show_dataset(shapes.view._info, shapes.view._lookups)  # type: ignore[arg-type]
+    qtbot.wait(50)  # type: ignore[attr-defined]
+    widget, order = shapes.view.nextInFocusChain(), []
+    while widget is not shapes.view:
+        if widget.isVisible() and widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
+            order.append(widget.objectName())
+        widget = widget.nextInFocusChain()
+    marks = ["search", "sort", "chip_0", "chip_4", "pinned_only", "gallery", "sample_number", "canvas_image", "eye_0"]
+    assert sorted(marks, key=order.index) == marks
+
+
 def test_that_every_part_has_a_name_for_screen_readers(shapes: Panel) -> None:
     from PySide6.QtWidgets import QAbstractButton, QAbstractSlider, QComboBox, QLineEdit, QScrollBar, QSpinBox
 

@@ -114,6 +114,14 @@ def test_that_keys_walk_through_the_split(ready, qtbot, wait_for) -> None:
     assert not view.number.hasFocus()
 
 
+def test_that_the_page_gives_its_focus_to_the_first_picture(ready) -> None:
+    for mode, name in (("side", "image"), ("overlay", "prediction")):
+        ready.view._choose_mode(mode)
+        ready.view.table.setFocus()
+        ready.view.setFocus()
+        assert ready.view.stage.canvases[name].hasFocus()
+
+
 def test_that_digits_toggle_classes_in_pictures_and_survive_the_next_sample(ready, qtbot, wait_for) -> None:
     view = ready.view
     canvas = view.stage.canvases["prediction"]

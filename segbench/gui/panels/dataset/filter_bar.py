@@ -150,6 +150,7 @@ class FilterBar(QWidget):
         shown = [c for k, c in enumerate(classes.classes) if k != classes.background] if classes else []
         self._class_of_chip = [k for k in range(len(classes)) if k != classes.background] if classes else []
         self.chips.set_classes([c.name for c in shown], [c.color for c in shown])
+        self.chips.follow(self.sort)
         self._chip_area.setVisible(bool(shown))
         self._objects.setVisible(classes is not None)
         self._fit_chips()

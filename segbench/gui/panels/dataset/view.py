@@ -7,7 +7,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, QEvent, Qt
+<<<<<<< Updated upstream
 from PySide6.QtGui import QAction, QGuiApplication, QKeyEvent, QKeySequence, QShowEvent, QUndoStack
+=======
+from PySide6.QtGui import QAction, QGuiApplication, QKeyEvent, QKeySequence
+>>>>>>> Stashed changes
 from PySide6.QtWidgets import (
     QApplication,
     QHBoxLayout,
@@ -228,6 +232,7 @@ class DatasetView(QWidget):
         self._pages = QStackedWidget()
         self._pages.addWidget(self.empty)
         self._pages.addWidget(self.body)
+        self.setFocusProxy(self.gallery)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._pages)
@@ -268,10 +273,6 @@ class DatasetView(QWidget):
         self.statistics.class_requested.connect(lambda k: ask.set_filter(Filter(classes=frozenset((k,)))))
 
     # Qt -----------------------------------------------------------------------------------------------------------------
-
-    def showEvent(self, event: QShowEvent) -> None:
-        super().showEvent(event)
-        self.gallery.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Shift alone shows the bare images wherever the focus is, except while typing."""
@@ -348,7 +349,7 @@ class DatasetView(QWidget):
         self.below.setVisible(masks)
         focus = QApplication.focusWidget()
         if self.isVisible() and (focus is None or self.isAncestorOf(focus)):
-            self.gallery.setFocus(Qt.FocusReason.OtherFocusReason)
+            self.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def show_colors(self, colors: tuple[Color, ...]) -> None:
         for k, color in enumerate(colors):

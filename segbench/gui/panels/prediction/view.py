@@ -258,8 +258,9 @@ class PredictionView(QWidget):
         for action in self._actions:
             action.setEnabled(ready or action.objectName() == "prediction_browse")
         self._offer_opacity()
+        self._aim_focus()
         if ready and self.isVisible():
-            self._take_focus()
+            self.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def show_choices(self, choices: Sequence[Choice], place: int) -> None:
         self.checkpoint.blockSignals(True)
@@ -384,6 +385,7 @@ class PredictionView(QWidget):
         next(b for b in self.samples.modes.buttons() if b.property("mode_name") == mode).setChecked(True)
         self.stage.set_mode(mode)
         self._presenter.set_mode(mode)
+        self._aim_focus()
         self._offer_opacity()
 
     def _offer_opacity(self) -> None:
@@ -434,7 +436,7 @@ class PredictionView(QWidget):
         if self.number.value() != self._place:
             self._presenter.go_to_place(self.number.value())
         if self.number.hasFocus():
-            self._take_focus()
+            self.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _browse(self) -> None:
         dialog = QFileDialog(self, "Open checkpoint", "", "Checkpoints (*.safetensors *.pt *.pth);;All files (*)")
@@ -460,15 +462,14 @@ class PredictionView(QWidget):
 
     # Qt ---------------------------------------------------------------------------------------------------------------------
 
-    def _take_focus(self) -> None:
-        canvas = next((c for c in self.stage.canvases.values() if c.isVisibleTo(self.stage)), None)
-        if canvas is not None:
-            canvas.setFocus(Qt.FocusReason.OtherFocusReason)
+    def _aim_focus(self) -> None:
+        """The page's focus goes to its first picture, as soon as there is one."""
+        shown = [canvas for canvas in self.stage.canvases.values() if canvas.isVisibleTo(self.stage)]
+        self.setFocusProxy(shown[0] if shown and self._stage_name == "ready" else None)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self._presenter.set_active(True)
-        self._take_focus()
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)

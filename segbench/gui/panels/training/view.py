@@ -289,6 +289,7 @@ class TrainingView(QWidget):
         self._across.setStretchFactor(1, 1)
         self._across.setSizes([FORM_WIDTH, 900])
         self._across.setChildrenCollapsible(False)
+        self.setFocusProxy(self.form)  # whose arrows scroll it; Tab leads to its first setting
         outer = QHBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self._across)
