@@ -79,18 +79,16 @@ class Chips(QWidget):
             self._chips.append(chip)
         self._place(self.width())
 
-<<<<<<< Updated upstream
     def set_colors(self, colors: Sequence[Color]) -> None:
         """One a chip; which are on does not change."""
         for chip, color in zip(self._chips, colors, strict=True):
             chip.set_color(color)
-=======
+
     def follow(self, before: QWidget) -> None:
         """The tabulator goes from `before` to the chips; made anew for each dataset, they would come last of all."""
         for chip in self._chips:
             self.setTabOrder(before, chip)
             before = chip
->>>>>>> Stashed changes
 
     def classes(self) -> frozenset[int]:
         """The classes that are on."""
