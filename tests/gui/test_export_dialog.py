@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QRadioButton
 
 from segbench.events import ExportRequested, JobDone
 from segbench.formats.checkpoints import read_checkpoint_info
+from segbench.gui.panels.export.draft import Done
 from segbench.gui.panels.export.presenter import ExportPresenter
 from segbench.gui.panels.export.view import ExportView
 from segbench.records import Reading
@@ -171,3 +172,11 @@ def test_that_the_dialog_fits_a_small_laptop_in_both_themes(desk, any_theme) -> 
     assert desk.dialog.minimumSizeHint().height() <= 700
     assert desk.dialog.minimumSizeHint().width() <= 1200
     assert not desk.dialog.grab().isNull()
+
+
+@pytest.mark.parametrize(
+    ("files", "text"), [(1, "1 file for 1 image stands in /out"), (2, "2 files for 1 image stand in /out")]
+)
+def test_that_what_stands_agrees_in_number(desk, files, text) -> None:
+    desk.dialog.show_done(Done(1, files, "/out", 0, complete=False))
+    assert desk.child("message").text() == f"Cancelled: {text}."

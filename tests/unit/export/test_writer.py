@@ -112,7 +112,7 @@ def test_that_classes_whose_names_become_the_same_stay_apart():
 def test_that_files_that_stand_already_are_not_touched_unless_allowed(shapes, predictor, tmp_path):
     _run("palette", predictor, shapes, [1], tmp_path)
     (tmp_path / "00001.png").write_bytes(b"mine")
-    with pytest.raises(SegbenchError, match="stand in"):
+    with pytest.raises(SegbenchError, match="1 of the files to write stands in"):
         _run("palette", predictor, shapes, [1, 2], tmp_path)
     assert (tmp_path / "00001.png").read_bytes() == b"mine"
     assert not (tmp_path / "00002.png").exists()

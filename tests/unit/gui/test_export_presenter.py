@@ -12,11 +12,11 @@ from PIL import Image
 
 from segbench.data.dataset import Dataset
 from segbench.errors import SegbenchError
-from segbench.events import ExportRequested
+from segbench.events import ExportRequested, RunsListed
 from segbench.gui.panels.export.draft import Done, Draft, list_indices, parse_numbers
 from segbench.gui.panels.export.presenter import ExportPresenter
 from segbench.gui.session import Session
-from segbench.records import Reading
+from segbench.records import CheckpointInfo, Reading, RunInfo
 from segbench.settings import Settings
 
 from .stand_ins import SHAPES, Recorder, StandInJobs, build_samples
@@ -165,6 +165,13 @@ def test_that_files_and_command_line_have_the_colours_that_the_panels_show(bench
     assert palette is not None
     assert palette[3:9] == [0, 158, 115, 1, 2, 3]
     assert json.loads((bench.out / "manifest.json").read_text())["command"] == bench.preview().command
+
+
+def test_that_a_checkpoint_is_called_by_the_name_its_run_was_given(bench: Bench) -> None:
+    bench.session.checkpoint = CheckpointInfo("/r/one/checkpoints/best.safetensors", "munet", SHAPES, "planes", 1, 1, 1)
+    bench.session.publish([RunsListed((RunInfo("/r/one", "My run", "completed", "munet", "shapes", 0.0, 9, 9),))])
+    bench.session.publish([ExportRequested(4, (), None, bench.dataset)])
+    assert bench.view.last("show_dialog")[2]["checkpoint"] == "My run – best"
 
 
 def test_that_a_cancelled_export_says_what_stands(bench: Bench) -> None:

@@ -366,7 +366,7 @@ class ExportDialog(QDialog):
         said = (
             f"{files} for {images} written to {done.folder}."
             if done.complete
-            else f"Cancelled: {files} for {images} stand in {done.folder}."
+            else f"Cancelled: {files} for {images} {'stands' if done.files == 1 else 'stand'} in {done.folder}."
         )
         if done.hidden:
             said += f" {done.hidden:,} pixels were hidden where classes overlap."

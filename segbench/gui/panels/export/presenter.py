@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from segbench.errors import SegbenchError
-from segbench.events import Event, ExportRequested, FileExported, JobCancelled, JobDone, JobEvent, JobFailed
+from segbench.events import Event, ExportRequested, FileExported, JobCancelled, JobDone, JobEvent, JobFailed, RunsListed
 from segbench.gui.panels.export import work
 from segbench.gui.panels.export.draft import Done, Draft, Masks, Preview, list_indices
 from segbench.records import CheckpointInfo, ClassTable, DatasetInfo, Reading
@@ -49,6 +49,7 @@ class ExportPresenter:
         self._previewing: Job | None = None
         self._exporting: Job | None = None
         self._format = ""
+        self._run_names: dict[str, str] = {}  # by folder: what the runs are called
         self._written = [0, 0, 0]  # samples, files, hidden pixels
         self._chosen_out = False  # the user has named a folder
         self._failed_on: DatasetInfo | None = None  # the dataset whose export to that folder failed last
@@ -102,7 +103,7 @@ class ExportPresenter:
         }  # fmt: skip
         names = {
             "sample": request.dataset.name(request.index),
-            "checkpoint": _name_checkpoint(self._checkpoint) if self._checkpoint is not None else "",
+            "checkpoint": self._name_checkpoint(self._checkpoint) if self._checkpoint is not None else "",
         }  # fmt: skip
         classes = self._checkpoint.classes if self._checkpoint is not None else None
         self.view.show_dialog(counts, splits, names, request.reading, classes)
@@ -156,6 +157,8 @@ class ExportPresenter:
             match event:
                 case ExportRequested():
                     self.open(event)
+                case RunsListed(runs=runs):
+                    self._run_names = {run.path: run.name for run in runs}
                 case JobEvent(job=job, event=FileExported() as file) if self._is(self._exporting, job):
                     progress = file
                     self._written[0] = file.done
@@ -238,14 +241,16 @@ class ExportPresenter:
         except SegbenchError:
             return 0
 
+    def _name_checkpoint(self, info: CheckpointInfo) -> str:
+        path = Path(info.path)
+        folder = path.parent.parent
+        if path.parent.name != "checkpoints":
+            return path.name
+        return f"{self._run_names.get(str(folder), folder.name)} – {path.stem}"
+
     def _propose_folder(self) -> Path:
         from segbench.settings import find_runs_folder
 
         assert self._request is not None
         name = Path(self._request.dataset.info.name).stem or "masks"
         return find_runs_folder(self._session.settings).parent / "masks" / name
-
-
-def _name_checkpoint(info: CheckpointInfo) -> str:
-    path = Path(info.path)
-    return f"{path.parent.parent.name} – {path.stem}" if path.parent.name == "checkpoints" else path.name

@@ -37,7 +37,8 @@ def list_choices(
 
     training: folder of the run that trains now, or trained last in this window; "" for none.
     """
-    choices = [Choice("training", training, Path(training).name, "last")] if training else []
+    given = next((run.name for run in runs if run.path == training), Path(training).name)
+    choices = [Choice("training", training, given, "last")] if training else []
     for run in runs:
         if run.state != "new" and run.step:
             choices += [Choice("run", run.path, run.name, which, run.best_iou) for which in ("best", "last")]
