@@ -16,6 +16,7 @@ from segbench.data.dataset import Dataset
 from segbench.errors import ErrorReport
 from segbench.events import (
     CheckpointSaved,
+    DatasetClosed,
     DatasetOpened,
     EpochDone,
     JobCancelled,
@@ -576,8 +577,41 @@ def test_that_pins_of_another_dataset_are_not_handed_to_the_run(stage: Stage) ->
     pins = work.DatasetPins(stage.session, stage.session.dataset)  # type: ignore[arg-type]
     stage.session.pins.indices = (1, 2)
     assert pins.indices == (1, 2)
-    stage.session.dataset = make_dataset()
-    assert pins.indices == ()
+    stage.session.dataset = make_dataset(name="others")
+    stage.session.pins.indices = (3,)
+    assert pins.indices == (1, 2)  # those it had: its predictions go on
+
+
+def open_another(stage: Stage, dataset: Dataset | None) -> None:
+    """Opens a dataset, or closes the one that is open, and has its pins read."""
+    stage.session.dataset, stage.session.pins.indices = dataset, ()
+    stage.session.publish([DatasetOpened(dataset.info) if dataset else DatasetClosed()])
+
+
+def test_that_the_strip_stays_with_the_run_in_training_whatever_is_opened(stage: Stage) -> None:
+    stage.pull("read pins")
+    stage.start()
+    stage.train(start_fact(), step_fact(1))
+    for other in (make_dataset(STREETS, "streets"), None):
+        open_another(stage, other)
+        pictures, foreign = stage.view.last("show_pins")
+        assert len(pictures) == 4
+        assert foreign == "shapes"
+    page = stage.session.sample
+    stage.presenter.select_sample(7)  # of a dataset that is not open
+    assert stage.session.sample == page
+    stage.session.publish([JobCancelled(stage.jobs.latest("train").number, "train")])
+    assert stage.view.last("show_pins") == ((), "")
+
+
+def test_that_classes_keep_the_colours_of_the_dataset_their_run_is_trained_on(stage: Stage) -> None:
+    stage.start()
+    stage.train(start_fact(), step_fact(1))
+    colors = dict(zip(SHAPES.names, SHAPES.colors, strict=True))
+    assert stage.view.last("set_class_colors") == (colors,)
+    for other in (make_dataset(STREETS, "streets"), None):
+        open_another(stage, other)
+        assert stage.view.last("set_class_colors") == (colors,)
 
 
 def test_that_the_lectures_losses_are_drawn_for_its_own_experiment_alone(stage: Stage) -> None:

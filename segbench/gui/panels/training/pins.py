@@ -17,24 +17,47 @@ KINDS = ("read pins", "show previews")
 
 
 class PinWatch:
-    """`show` gets the pictures whenever there are new ones."""
+    """The strip shows the pins of the open dataset; while a run trains, those of the run's own, whatever is opened meanwhile.
 
-    def __init__(self, session: Session, jobs: JobRunner, show: Callable[[Sequence[PinPicture]], None]) -> None:
+    `show` gets the pictures, and the dataset's name if that is not the one that is open, whenever one of the two changes.
+    """
+
+    def __init__(self, session: Session, jobs: JobRunner, show: Callable[[Sequence[PinPicture], str], None]) -> None:
         self._session, self._jobs, self._show = session, jobs, show
+        self._dataset: Dataset | None = None  # whose pins are shown
+        self._trained: Dataset | None = None  # what the run in training is trained on
         self._read: tuple[int, ...] = ()  # whose pictures are shown or on their way
+        self._pictures: Sequence[PinPicture] = ()
 
-    def adopt_dataset(self) -> None:
-        """Another dataset is open, or none."""
-        self._read = ()
-        if self._session.dataset is None:
-            self._show(())
-        else:
-            self.read()
+    @property
+    def foreign(self) -> str:
+        """The name of the dataset whose pins are shown, "" if it is the one that is open."""
+        shown, opened = self._dataset, self._session.dataset
+        return "" if shown is None or (opened is not None and opened.info == shown.info) else shown.info.name
+
+    def begin(self, dataset: Dataset) -> None:
+        """A run is trained on this dataset from now on, until `end`."""
+        self._trained = dataset
+        self.follow()
+
+    def end(self) -> None:
+        self._trained = None
+        self.follow()
+
+    def follow(self) -> None:
+        """Another dataset is open, or none; or training began or ended."""
+        wanted = self._trained or self._session.dataset
+        if wanted is not self._dataset:
+            self._dataset, self._read = wanted, ()
+            if wanted is None:
+                self._pictures = ()
+        self._show(self._pictures, self.foreign)
+        self.read()
 
     def read(self) -> None:
         """Image and truth of the pins; where nothing is pinned, a few samples are chosen."""
-        dataset, indices = self._session.dataset, self._session.pins.indices
-        if dataset is None or (indices and indices == self._read):
+        dataset, indices = self._dataset, self._session.pins.indices
+        if dataset is None or self.foreign or (indices and indices == self._read):
             return
         self._read = indices
 
@@ -45,9 +68,10 @@ class PinWatch:
 
         self._jobs.start("read pins", work(), title="Reading pinned samples", lane="io", newest_wins=True)
 
-    def paint(self, dataset: Dataset, fact: PreviewsUpdated) -> None:
+    def paint(self, fact: PreviewsUpdated) -> None:
         """The network in training has looked at the pins."""
-        if self._session.dataset is not dataset:
+        dataset = self._trained
+        if dataset is None:
             return
 
         def work() -> Generator[Any, None, Any]:
@@ -60,9 +84,10 @@ class PinWatch:
     def take(self, event: JobDone) -> None:
         """A job of KINDS is done."""
         dataset, pictures = event.result
-        if dataset is not self._session.dataset:
+        if dataset is not self._dataset:
             return
-        if not self._session.pins.indices:
+        self._pictures = pictures
+        if not self._session.pins.indices and not self.foreign:
             self._read = tuple(picture.index for picture in pictures)
             self._session.set_pins(self._read)
-        self._show(pictures)
+        self._show(pictures, self.foreign)

@@ -80,7 +80,9 @@ class TrainingView(CurvesView, Protocol):
     def set_class_colors(self, colors: dict[str, tuple[int, int, int]]) -> None: ...
     def set_lecture(self, shown: bool, reference: tuple[float, ...]) -> None: ...
     def show_comparison(self, sentence: str) -> None: ...
-    def show_pins(self, pins: Sequence[PinPicture]) -> None: ...
+    def show_pins(self, pins: Sequence[PinPicture], foreign: str) -> None:
+        """foreign: the name of the dataset they are of if that is not the one that is open, else ""."""
+
     def ask_epochs(self, path: str, name: str, done: int, planned: int) -> None: ...
 
 
@@ -106,6 +108,7 @@ class TrainingPresenter:
         view.show_presets(find_presets(), self._preset)
         view.set_smoothing(self._session.settings.smoothing)
         self._adopt_dataset()
+        self._show_state()
 
     # What the user asks for --------------------------------------------------------------------------------------------
 
@@ -197,8 +200,9 @@ class TrainingPresenter:
 
     def select_sample(self, index: int) -> None:
         """Shows a pinned sample on the dataset page."""
-        self._session.select_sample(index)
-        self._session.show_page("dataset")
+        if not self._pins.foreign:
+            self._session.select_sample(index)
+            self._session.show_page("dataset")
 
     def open_dataset_page(self) -> None:
         self._session.show_page("dataset")
@@ -276,7 +280,7 @@ class TrainingPresenter:
         elif isinstance(fact, MemoryRead):
             record.memory = fact
         elif isinstance(fact, PreviewsUpdated):
-            self._pins.paint(active.dataset, fact)
+            self._pins.paint(fact)
 
     def _take_end(self, event: JobDone | JobCancelled | JobFailed) -> None:
         if self._active is not None and event.job == self._active.job.number:
@@ -308,6 +312,7 @@ class TrainingPresenter:
         job = self._jobs.start("train", work.run_training(make, dataset, order, pins, fresh=not path), title=title)
         self._active = Active(job, config, dataset, order, path)
         self._sentence = ""
+        self._pins.begin(dataset)
         if (record := self._shelf.find(path)) is not None and path:
             record.live = True
         else:
@@ -336,6 +341,7 @@ class TrainingPresenter:
     def _finish(self, event: JobDone | JobCancelled | JobFailed) -> None:
         active, self._active = self._active, None
         assert active is not None
+        self._pins.end()
         record = self._shelf.find(active.path)
         if isinstance(event, JobFailed):
             if record is None or not record.step:  # nothing was learnt, so there is no such run on disk
@@ -435,12 +441,11 @@ class TrainingPresenter:
 
     def _adopt_dataset(self) -> None:
         dataset = self._session.dataset
-        self._show_state()
         if dataset is not None and dataset.info.classes is not None:
             if (preset := self._choose_preset()) != self._preset:  # else the user's changes stay
                 self._preset = preset
                 self._view.choose_preset(preset)
-        self._pins.adopt_dataset()
+        self._pins.follow()
 
     def _refuse_dataset(self) -> str:
         dataset = self._session.dataset

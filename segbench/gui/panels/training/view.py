@@ -120,11 +120,13 @@ class TrainingView(QWidget):
     def show_comparison(self, sentence: str) -> None:
         self.curves.show_comparison(sentence)
 
-    def show_pins(self, pins: Sequence[PinPicture]) -> None:
-        self.strip.set_cards([_describe_pin(pin) for pin in pins])
+    def show_pins(self, pins: Sequence[PinPicture], foreign: str) -> None:
+        self.strip.set_cards([_describe_pin(pin, foreign) for pin in pins])
         self._pins_box.setVisible(bool(pins))
-        note = "" if any(pin.step is not None for pin in pins) else "  Predictions appear here while a run trains."
-        self._pins_title.setText(f"Pinned samples{note}")
+        # Images without truth are trained on by nobody
+        waits = all(pin.step is None for pin in pins) and any(pin.truth is not None for pin in pins)
+        note = "  Predictions appear here while a run trains." if waits else ""
+        self._pins_title.setText(f"Pinned samples{f' of {foreign}' if foreign else ''}{note}")
 
     def ask_epochs(self, path: str, name: str, done: int, planned: int) -> None:
         """Asks for how many epochs in all a run shall have."""
@@ -369,7 +371,7 @@ class TrainingView(QWidget):
         self.curves.smoothing_changed.connect(lambda _value: self._smoothing_timer.start())
 
 
-def _describe_pin(pin: PinPicture) -> StripCard:
+def _describe_pin(pin: PinPicture, foreign: str) -> StripCard:
     """A pinned sample in words."""
     caption = "" if pin.predicted is None else "IoU –" if pin.iou is None else f"IoU {pin.iou:.2f}"
     note = "" if pin.step is None else f"step {pin.step:,}"
@@ -377,5 +379,5 @@ def _describe_pin(pin: PinPicture) -> StripCard:
     if pin.iou is not None:
         lines.append(f"Mean IoU {pin.iou:.3f} over the classes in truth or prediction of this image:")
         lines += [f"  {name}: {iou:.3f}" for name, iou in pin.class_ious]
-    lines.append("Click to show it on the dataset page.")
+    lines.append(f"Of {foreign}, which is not open." if foreign else "Click to show it on the dataset page.")
     return StripCard(pin.index, pin.name, (pin.image, pin.truth, pin.predicted), caption, note, "\n".join(lines))

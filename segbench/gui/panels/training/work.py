@@ -30,14 +30,20 @@ class Order:
 
 
 class DatasetPins:
-    """The session's pins as long as its dataset is the one that is trained on: pins of another would name other samples."""
+    """The session's pins as long as the dataset that is trained on is open; then the last of them, as those of another dataset
+    would name other samples. The job's thread reads them."""
 
     def __init__(self, session: Session, dataset: Dataset) -> None:
         self._session, self._dataset = session, dataset
+        self._kept: tuple[int, ...] = ()
 
     @property
     def indices(self) -> tuple[int, ...]:
-        return self._session.pins.indices if self._session.dataset is self._dataset else ()
+        # In this order: a dataset is opened before its pins are set, so these are its own or older
+        indices, opened = self._session.pins.indices, self._session.dataset
+        if opened is not None and opened.info == self._dataset.info:
+            self._kept = indices
+        return self._kept
 
 
 def run_training(make: Callable[[], Run], dataset: Dataset, order: Order, pins: DatasetPins, *, fresh: bool) -> Work:
