@@ -19,6 +19,9 @@ from segbench.formats.files import write_atomically
 from segbench.records import CheckpointInfo, ClassTable, Color, DatasetInfo, Reading
 
 NAME = "manifest.json"
+OWN_NAMES = (NAME, "classes.json", "classes.txt")  # what every export writes beside the masks
+
+State = Literal["begun", "complete", "cancelled", "failed"]
 
 
 class FileEntry(msgspec.Struct, frozen=True):
@@ -45,28 +48,26 @@ class Account(msgspec.Struct):
             self.hidden[k] += count
 
 
-def write_manifest(
-    out: Path,
-    state: Literal["complete", "cancelled", "failed"],
+def describe_export(
     name: str,
     exporter: Exporter,
     options: ExportOptions,
     classes: ClassTable,
     dataset: DatasetInfo,
     indices: Sequence[int],
-    account: Account,
+    out: Path,
     checkpoint: CheckpointInfo | None,
     reading: Reading | None,
     batch_statistics: bool,
     batch_size: int,
-) -> Path:
-    """Writes manifest.json into `out` and returns its path. Raises OSError."""
-    document: dict[str, Any] = {
+) -> dict[str, Any]:
+    """What is exported and how, as the manifest tells it: everything that is known before the first file is written."""
+    described: dict[str, Any] = {
         "segbench": __version__,
-        "state": state,
+        "state": "begun",
         "format": name,
         "pattern": options.pattern or exporter.pattern,
-        "samples": {"wanted": len(indices), "done": account.samples, "indices": write_indices(indices)},
+        "samples": {"wanted": len(indices), "done": 0, "indices": write_indices(indices)},
         "dataset": {"name": dataset.name, "path": dataset.path, "format": dataset.format},
         "classes": describe_classes(classes),
         "checkpoint": None if checkpoint is None else _describe_checkpoint(checkpoint, batch_statistics),
@@ -76,21 +77,41 @@ def write_manifest(
         ),
     }
     if exporter.flattens:
-        document["flattening"] = {"order": options.flattening, "meaning": FLATTENINGS[options.flattening]}
-    document["hidden_pixels"] = dict(zip(classes.names, account.hidden, strict=True))
-    document["files"] = [
-        {
-            "path": entry.path,
-            **({"index": entry.index, "sample": entry.sample} if entry.index is not None else {}),
-            **({"class": entry.class_name} if entry.class_name is not None else {}),
-            **({"hidden_pixels": sum(entry.hidden)} if sum(entry.hidden) else {}),
-            **({"kept": True} if entry.kept else {}),
-        }
-        for entry in account.files
-    ]
+        described["flattening"] = {"order": options.flattening, "meaning": FLATTENINGS[options.flattening]}
+    return described
+
+
+def write_manifest(
+    out: Path, described: dict[str, Any], classes: ClassTable, state: State, account: Account
+) -> Path:
+    """Writes manifest.json into `out`: what is exported, and what of it was done. Returns its path. Raises OSError."""
+    document = described | {
+        "state": state,
+        "samples": described["samples"] | {"done": account.samples},
+        "hidden_pixels": dict(zip(classes.names, account.hidden, strict=True)),
+        "files": [
+            {
+                "path": entry.path,
+                **({"index": entry.index, "sample": entry.sample} if entry.index is not None else {}),
+                **({"class": entry.class_name} if entry.class_name is not None else {}),
+                **({"hidden_pixels": sum(entry.hidden)} if sum(entry.hidden) else {}),
+                **({"kept": True} if entry.kept else {}),
+            }
+            for entry in account.files
+        ],
+    }
     path = out / NAME
     write_atomically(path, msgspec.json.format(msgspec.json.encode(document), indent=2))
     return path
+
+
+def read_manifest(out: Path) -> dict[str, Any] | None:
+    """The manifest of the export that stands in `out`; None if none stands there, or the file of that name is another's."""
+    try:
+        document = msgspec.json.decode((out / NAME).read_bytes())
+    except (OSError, ValueError, RecursionError):  # msgspec's own and bytes that are not UTF-8
+        return None
+    return document if isinstance(document, dict) and {"segbench", "state", "format"} <= document.keys() else None
 
 
 def write_class_maps(out: Path, name: str, classes: ClassTable) -> None:

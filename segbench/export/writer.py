@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Generator, Iterator, Sequence
-from pathlib import Path
-from typing import Literal, Protocol
+from pathlib import Path, PurePosixPath
+from typing import Protocol
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from segbench.errors import SegbenchError
 from segbench.events import FileExported, SamplePredicted
 from segbench.export import EXPORTERS
-from segbench.export.manifest import Account, FileEntry, write_class_maps, write_manifest
+from segbench.export.folder import find_standing
+from segbench.export.manifest import (
+    OWN_NAMES,
+    Account,
+    FileEntry,
+    State,
+    describe_export,
+    write_class_maps,
+    write_manifest,
+)
 from segbench.export.masks import Exporter, MaskedSample, mask_prediction, mask_truth
 from segbench.export.naming import Named, check_pattern, clean, plan_names
 from segbench.export.options import ExportOptions, check_options
@@ -74,16 +84,26 @@ def export(
     exporter, classes = _check(name, predictor, dataset, indices, options)
     names = plan_files(name, dataset, classes, indices, options)
     out = Path(out)
-    kept = _find_standing(exporter, out, names, options)
+    described = describe_export(
+        name, exporter, options, classes, dataset.info, indices, out,
+        checkpoint=None if predictor is None else predictor.info,
+        reading=None if predictor is None else options.reading or predictor.reading,
+        batch_statistics=predictor is not None and predictor.batch_statistics, batch_size=batch_size,
+    )  # fmt: skip
+    every = [file_name for of_sample in names for file_name in of_sample]
+    standing = find_standing(out, every, described, dataset.info, options, exporter.collect is not None)
     account = Account(hidden=[0] * len(classes))
-    reading = None if predictor is None else options.reading or predictor.reading
 
-    def close_account(state: Literal["complete", "cancelled", "failed"]) -> Path:
-        return write_manifest(
-            out, state, name, exporter, options, classes, dataset.info, indices, account,
-            checkpoint=None if predictor is None else predictor.info, reading=reading,
-            batch_statistics=predictor is not None and predictor.batch_statistics, batch_size=batch_size,
-        )  # fmt: skip
+    def write_state(state: State) -> Path:
+        """The manifest as things are: what was written, and what still stands from before."""
+        told = {entry.path for entry in account.files}
+        kept = [
+            FileEntry(file_name, index, "" if index is None else dataset.name(index), kept=True)
+            for index, of_sample in zip(indices if exporter.collect is None else [None], names, strict=True)
+            for file_name in of_sample
+            if file_name in standing and file_name not in told
+        ]
+        return write_manifest(out, described, classes, state, replace(account, files=account.files + kept))
 
     def read_masks_of(wanted: Sequence[int]) -> Iterator[MaskedSample]:
         return _read(predictor, dataset, wanted, classes, options, exporter, batch_size)
@@ -93,23 +113,26 @@ def export(
     except OSError as error:
         hint = "Choose another folder, or make room for it there."
         raise SegbenchError(f"The folder {out} cannot be made: {error.strerror or error}.", hint) from error
+    # Before all else, so that what a crash leaves behind is known for an export's
+    write_state("begun")
     write_class_maps(out, name, classes)
+    kept = standing if options.overwrite == "skip" else set()
     work = (
         _write_each(exporter, read_masks_of, dataset, indices, names, out, options, classes, account, kept)
         if exporter.collect is None
-        else _write_one(exporter, read_masks_of, indices, out / names[0][0], options, classes, account)
+        else _write_one(exporter, read_masks_of, indices, out, names[0][0], options, classes, account)
     )
     try:
         yield from work
     except GeneratorExit:
-        close_account("cancelled")
+        write_state("cancelled")
         raise
     except BaseException:
         # The disk that broke the export may refuse the manifest, too; the first error is the one to tell
         with contextlib.suppress(OSError):
-            close_account("failed")
+            write_state("failed")
         raise
-    return close_account("complete")
+    return write_state("complete")
 
 
 def plan_files(
@@ -117,7 +140,7 @@ def plan_files(
 ) -> list[tuple[str, ...]]:
     """The files of each sample, relative to the output folder; of a format that makes one file for all, that one alone.
 
-    Raises SegbenchError when the pattern is not right or maps two samples to one file.
+    Raises SegbenchError when the pattern is not right, maps two samples to one file, or one to the manifest or a class map.
     """
     exporter = find_exporter(name)
     pattern = options.pattern or exporter.pattern
@@ -125,9 +148,16 @@ def plan_files(
         check_pattern(pattern, ("split",))
         splits = {dataset.split_of(index) for index in indices}
         split = splits.pop() if len(splits) == 1 else "all"
-        return [(pattern.format(split=clean(split)) + exporter.ending,)]
-    samples = [Named(index, dataset.name(index), dataset.split_of(index)) for index in indices]
-    return plan_names(pattern, samples, classes.names if exporter.per_class else None, exporter.ending)
+        planned = [(pattern.format(split=clean(split)) + exporter.ending,)]
+    else:
+        samples = [Named(index, dataset.name(index), dataset.split_of(index)) for index in indices]
+        planned = plan_names(pattern, samples, classes.names if exporter.per_class else None, exporter.ending)
+    for file_name in (file_name for of_sample in planned for file_name in of_sample):
+        if str(PurePosixPath(file_name)).casefold() in OWN_NAMES:
+            raise SegbenchError(
+                f"The name pattern {pattern!r} would write masks into the export's own {file_name}.", "Choose another name."
+            )
+    return planned
 
 
 def preview(
@@ -204,25 +234,6 @@ def _recolor(classes: ClassTable, options: ExportOptions) -> ClassTable:
     return classes.recolor(options.colors)
 
 
-def _find_standing(exporter: Exporter, out: Path, names: list[tuple[str, ...]], options: ExportOptions) -> set[str]:
-    """The files of this export that stand already and stay. Raises SegbenchError where there are some and the policy is to refuse."""
-    if out.exists() and not out.is_dir():
-        raise SegbenchError(f"{out} is a file, and an export needs a folder.", "Name another output folder.")
-    if options.overwrite == "replace" or not out.exists():
-        return set()
-    standing = {name for of_sample in names for name in of_sample if (out / name).exists()}
-    if options.overwrite == "skip" and exporter.collect is None:
-        return standing
-    if standing:
-        raise SegbenchError(
-            f"{len(standing):,} of the files to write {'stands' if len(standing) == 1 else 'stand'} in {out} already, "
-            f"such as {min(standing)}.",
-            "Choose an empty folder, or allow to replace them"
-            + (", or to write the missing ones only." if exporter.collect is None else "."),
-        )
-    return set()
-
-
 def _read(
     predictor: Scorer | None,
     dataset: Source,
@@ -288,13 +299,16 @@ def _write_one(
     exporter: Exporter,
     read: Callable[[Sequence[int]], Iterator[MaskedSample]],
     indices: Sequence[int],
-    path: Path,
+    out: Path,
+    file_name: str,
     options: ExportOptions,
     classes: ClassTable,
     account: Account,
 ) -> Generator[FileExported, None, None]:
-    """One file for all samples: it stands when the last one is reported, and before that there is nothing."""
+    """One file for all samples: it stands when the last one is reported, and before that there is nothing of it."""
     assert exporter.collect is not None
+    path = out / file_name
+    before = _identify(path)
     collecting = exporter.collect(read(indices), path, classes, len(indices), options)
     try:
         for masked in collecting:
@@ -302,5 +316,14 @@ def _write_one(
             yield FileExported(masked.index, (str(path),), 0, account.samples, len(indices))
     finally:
         collecting.close()
-        if path.exists():
-            account.files.append(FileEntry(path.name, None, ""))
+        if _identify(path) not in (None, before):
+            account.add(FileEntry(file_name, None, ""))
+
+
+def _identify(path: Path) -> tuple[int, int] | None:
+    """Tells a file from one that took its place; None if there is none."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return None
+    return facts.st_ino, facts.st_mtime_ns

@@ -7,6 +7,7 @@ import hashlib
 import json
 import shlex
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -120,6 +121,69 @@ def test_that_files_that_stand_already_are_not_touched_unless_allowed(shapes, pr
     assert (tmp_path / "00001.png").read_bytes() != b"mine"
 
 
+def test_that_a_class_file_that_is_no_exports_is_never_overwritten(shapes, predictor, tmp_path):
+    (tmp_path / "classes.txt").write_text("mine\n")
+    for policy in ("refuse", "replace", "skip"):
+        with pytest.raises(SegbenchError, match=r"The classes.txt in .* is not from an export of segbench"):
+            _run("coco", predictor, shapes, [0], tmp_path, overwrite=policy)
+    assert [path.name for path in tmp_path.iterdir()] == ["classes.txt"]
+    assert (tmp_path / "classes.txt").read_text() == "mine\n"
+
+
+def test_that_the_class_maps_of_an_export_are_overwritten_only_when_that_is_allowed(shapes, predictor, tmp_path):
+    _run("planes", predictor, shapes, [0], tmp_path)
+    for path in tmp_path.glob("*.png"):
+        path.unlink()
+    with pytest.raises(SegbenchError, match=r"such as classes\.json"):
+        _run("palette", predictor, shapes, [0], tmp_path)
+    _run("palette", predictor, shapes, [0], tmp_path, overwrite="replace")
+    assert (tmp_path / "classes.txt").read_text("utf-8").startswith("background\n")
+
+
+def test_that_a_dataset_is_never_exported_into_its_own_folder(shapes, predictor, tmp_path):
+    shapes.info = msgspec.structs.replace(shapes.info, path=str(tmp_path))
+    for policy in ("refuse", "replace", "skip"):
+        with pytest.raises(SegbenchError, match="the folder of the dataset itself"):
+            _run("coco", None, shapes, [0], tmp_path, overwrite=policy)
+    assert not list(tmp_path.iterdir())
+
+
+def test_that_one_folder_holds_one_export(shapes, predictor, tmp_path):
+    _run("planes", predictor, shapes, [0, 1], tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    for policy in ("refuse", "replace", "skip"):
+        with pytest.raises(SegbenchError, match="holds another export, of whose files 6 would stay"):
+            _run("palette", predictor, shapes, [0, 1], tmp_path, overwrite=policy)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_that_an_export_completes_only_one_of_its_own_kind(shapes, predictor, tmp_path):
+    _run("palette", predictor, shapes, [0, 1], tmp_path)
+    with pytest.raises(SegbenchError, match="in another format"):
+        _run("lecture", predictor, shapes, [0, 1, 2], tmp_path, overwrite="skip")
+    with pytest.raises(SegbenchError, match="with other thresholds"):
+        reading = Reading("windows", ((0.7, 1.0),) * 3)
+        _run("palette", predictor, shapes, [0, 1, 2], tmp_path, overwrite="skip", reading=reading)
+    assert len(_run("palette", predictor, shapes, [0, 1, 2], tmp_path, overwrite="skip")) == 3
+
+
+def test_that_an_export_that_crashed_can_be_completed(shapes, predictor, tmp_path, monkeypatch):
+    monkeypatch.setattr(writer, "write_class_maps", lambda *_: (_ for _ in ()).throw(OSError("crash")))
+    with pytest.raises(OSError, match="crash"):
+        _run("palette", predictor, shapes, [0, 1], tmp_path)
+    assert _manifest(tmp_path)["state"] == "begun"
+    monkeypatch.undo()
+    _run("palette", predictor, shapes, [0, 1], tmp_path, overwrite="skip")
+    assert _manifest(tmp_path)["state"] == "complete"
+
+
+@pytest.mark.parametrize("name", ["manifest", "Classes", "./manifest"])
+def test_that_masks_are_never_written_into_the_exports_own_files(shapes, predictor, tmp_path, name):
+    with pytest.raises(SegbenchError, match="into the export's own"):
+        _run("coco", predictor, shapes, [0], tmp_path / "out", pattern=name)
+    assert not (tmp_path / "out").exists()
+
+
 def test_that_a_folder_that_cannot_be_made_is_named(shapes, predictor, tmp_path):
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(SegbenchError, match="cannot be made"):
@@ -189,6 +253,21 @@ def test_that_a_cancelled_single_file_leaves_no_file(shapes, predictor, tmp_path
     assert manifest["state"] == "cancelled"
     if name == "coco":
         assert not standing
+
+
+def test_that_files_a_cancelled_replacement_did_not_reach_are_told_as_kept(shapes, predictor, tmp_path):
+    _run("palette", predictor, shapes, [0, 1, 2], tmp_path)
+    events = export("palette", predictor, shapes, [0, 1, 2], tmp_path, ExportOptions(overwrite="replace"))
+    next(events)
+    events.close()
+    assert [(e["path"], e.get("kept", False)) for e in _manifest(tmp_path)["files"]] == [
+        ("00000.png", False), ("00001.png", True), ("00002.png", True),
+    ]  # fmt: skip
+    _run("coco", predictor, shapes, [0], tmp_path / "coco")
+    events = export("coco", predictor, shapes, [0, 1], tmp_path / "coco", ExportOptions(overwrite="replace"))
+    next(events)
+    events.close()
+    assert _manifest(tmp_path / "coco")["files"] == [{"path": "annotations.json", "kept": True}]
 
 
 def test_that_a_full_disk_leaves_whole_files_and_a_manifest(shapes, predictor, tmp_path, monkeypatch):
