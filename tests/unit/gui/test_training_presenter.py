@@ -37,7 +37,7 @@ from segbench.events import (
     TrainingStarted,
 )
 from segbench.formats.runs import create_run, delete_run, open_run
-from segbench.gui.panels.training import work
+from segbench.gui.panels.training import previews, work
 from segbench.gui.panels.training.comparison import describe_comparison
 from segbench.gui.panels.training.lecture import is_lecture
 from segbench.gui.panels.training.presenter import TrainingPresenter
@@ -571,6 +571,29 @@ def test_that_previews_become_pictures_with_the_samples_own_iou(stage: Stage) ->
     assert picture.step == 3
     assert picture.iou is None  # nothing there and nothing found: neither 0 nor 1
     assert picture.predicted.shape == (8, 8, 3)
+
+
+def test_that_a_prediction_of_nothing_does_not_look_like_the_truth() -> None:
+    image = np.full((8, 8, 3), 200, np.uint8)
+    masks = np.zeros((5, 8, 8), bool)
+    masks[2, :4] = True
+    dataset = Dataset.from_samples([Sample(0, "0", "test", image, masks)], SHAPES, "shapes")
+    nothing = Prediction(0, "0", np.zeros((5, 8, 8), np.float16), "probability", Reading("windows", ((0.5, 2.0),) * 5))
+    with pytest.raises(StopIteration) as done:
+        next(previews.paint_previews(dataset, [nothing], 1, SHAPES))
+    (picture,) = done.value.value
+    assert (picture.truth[:4] == SHAPES.colors[2]).all()
+    assert not picture.truth[4:].any()
+    assert not picture.predicted.any()
+
+
+def test_that_a_colour_the_user_chose_is_that_of_its_curve_and_of_its_pins(stage: Stage) -> None:
+    stage.pull("read pins")
+    stage.start()
+    stage.train(start_fact(), step_fact(1))
+    stage.session.set_color("a", (9, 9, 9))
+    assert stage.view.last("set_class_colors")[0]["a"] == (9, 9, 9)
+    assert len([job for job in stage.jobs.started if job.kind == "read pins"]) == 2
 
 
 def test_that_pins_of_another_dataset_are_not_handed_to_the_run(stage: Stage) -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from segbench.gui.panels.training.previews import PinPicture
     from segbench.gui.session import Session
     from segbench.jobs import JobRunner
+    from segbench.records import ClassTable
 
 KINDS = ("read pins", "show previews")
 
@@ -60,24 +61,32 @@ class PinWatch:
         if dataset is None or self.foreign or (indices and indices == self._read):
             return
         self._read = indices
+        classes = self._choose_colors(dataset)
 
         def work() -> Generator[Any, None, Any]:
             from segbench.gui.panels.training.previews import choose_pins, read_pins
 
-            return dataset, (yield from read_pins(dataset, indices or choose_pins(dataset)))
+            return dataset, (yield from read_pins(dataset, indices or choose_pins(dataset), classes))
 
         self._jobs.start("read pins", work(), title="Reading pinned samples", lane="io", newest_wins=True)
+
+    def recolor(self) -> None:
+        """A class has another colour. Predictions take it over with the next ones: their masks are not kept."""
+        if all(picture.step is None for picture in self._pictures):
+            self._read = ()
+            self.read()
 
     def paint(self, fact: PreviewsUpdated) -> None:
         """The network in training has looked at the pins."""
         dataset = self._trained
         if dataset is None:
             return
+        classes = self._choose_colors(dataset)
 
         def work() -> Generator[Any, None, Any]:
             from segbench.gui.panels.training.previews import paint_previews
 
-            return dataset, (yield from paint_previews(dataset, fact.predictions, fact.step))
+            return dataset, (yield from paint_previews(dataset, fact.predictions, fact.step, classes))
 
         self._jobs.start("show previews", work(), title="Refreshing previews", lane="io", newest_wins=True)
 
@@ -91,3 +100,7 @@ class PinWatch:
             self._read = tuple(picture.index for picture in pictures)
             self._session.set_pins(self._read)
         self._show(pictures, self.foreign)
+
+    def _choose_colors(self, dataset: Dataset) -> ClassTable | None:
+        classes = dataset.info.classes
+        return None if classes is None else self._session.recolor(classes)

@@ -13,6 +13,7 @@ from segbench.config import Preset, TrainConfig, find_presets, parse, to_dict
 from segbench.errors import SegbenchError
 from segbench.events import (
     CheckpointSaved,
+    ClassRecolored,
     DatasetClosed,
     DatasetOpened,
     EpochDone,
@@ -249,6 +250,8 @@ class TrainingPresenter:
                     self._continue_pending()
                 case PinsChanged():
                     self._pins.read()
+                case ClassRecolored():
+                    self._pins.recolor()
                 case RunOpened(path=path):
                     self._open(path)
                 case RunContinueRequested(path=path):
@@ -380,13 +383,13 @@ class TrainingPresenter:
         )
 
     def _choose_look(self) -> Look:
-        """Classes have the colours of the datasets that the runs are trained on, whichever is open; where names meet, the shown
-        run's count."""
+        """Classes have the user's colours, else those of the datasets that the runs are trained on, whichever is open; where
+        names meet, the shown run's count."""
         records, shown = self._shelf.drawn_records, self._shelf.current
         colors: dict[str, tuple[int, int, int]] = {}
         for record in reversed(records):
             if record.dataset is not None and (classes := record.dataset.classes) is not None:
-                colors.update(zip(classes.names, classes.colors, strict=True))
+                colors.update(zip(classes.names, self._session.recolor(classes).colors, strict=True))
         lecture = (
             shown is not None
             and shown.config is not None

@@ -48,18 +48,21 @@ def choose_pins(dataset: Dataset) -> tuple[int, ...]:
     return tuple(sorted(chosen))
 
 
-def read_pins(dataset: Dataset, indices: Sequence[int]) -> Generator[Event, None, tuple[PinPicture, ...]]:
-    """Image and truth of the pinned samples. Raises SegbenchError if one cannot be read."""
+def read_pins(
+    dataset: Dataset, indices: Sequence[int], classes: ClassTable | None
+) -> Generator[Event, None, tuple[PinPicture, ...]]:
+    """Image and truth of the pinned samples. classes: the dataset's, in the colours to paint. Raises SegbenchError if a sample
+    cannot be read."""
     yield from ()
-    return tuple(_paint(dataset.read(index), dataset.info.classes) for index in indices if index < len(dataset))
+    return tuple(_paint(dataset.read(index), classes) for index in indices if index < len(dataset))
 
 
 def paint_previews(
-    dataset: Dataset, predictions: Sequence[Prediction], step: int
+    dataset: Dataset, predictions: Sequence[Prediction], step: int, classes: ClassTable | None
 ) -> Generator[Event, None, tuple[PinPicture, ...]]:
     """The same with what the network in training says about them."""
     yield from ()
-    return tuple(_paint(dataset.read(p.index), dataset.info.classes, p, step) for p in predictions)
+    return tuple(_paint(dataset.read(p.index), classes, p, step) for p in predictions)
 
 
 def _count_objects(dataset: Dataset, index: int) -> int:
@@ -74,7 +77,7 @@ def _paint(
     if classes is None:
         return PinPicture(sample.index, sample.name, image, None)
     truth = sample.planes(len(classes))
-    painted = None if truth is None else _overlay(image, truth, classes, sample.size)
+    painted = None if truth is None else _paint_masks(image, truth, classes, sample.size)
     if prediction is None:
         return PinPicture(sample.index, sample.name, image, painted)
     predicted = read_masks(prediction.scores, prediction.reading)
@@ -89,19 +92,20 @@ def _paint(
         sample.name,
         image,
         painted,
-        _overlay(image, predicted, classes, sample.size),
+        _paint_masks(image, predicted, classes, sample.size),
         iou,
         class_ious,
         step,
     )
 
 
-def _overlay(
+def _paint_masks(
     image: NDArray[np.uint8], planes: NDArray[np.bool_], classes: ClassTable, size: tuple[int, int]
 ) -> NDArray[np.uint8]:
+    """Pure colours on black: over the image, a prediction of nothing would look like one of everything."""
     small = planes[:, :: _stride(size), :: _stride(size)][:, : image.shape[0], : image.shape[1]]
     order = [k for k in range(len(classes)) if k != classes.background]
-    return compose_overlay(image, small, classes.colors, opacity=0.7, order=order)
+    return compose_overlay(np.zeros_like(image), small, classes.colors, opacity=1.0, order=order)
 
 
 def shrink(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
