@@ -25,7 +25,7 @@ from segbench.gui.first_look import LAYOUT_VERSION, FirstLook
 from segbench.gui.icons import dress, load_icon, release
 from segbench.gui.theme import mark
 from segbench.gui.widgets.rail import Rail, RailPage
-from segbench.gui.widgets.status import Status
+from segbench.gui.widgets.status import PLAIN_TEXT, Status
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent
@@ -51,6 +51,7 @@ class Page(QStackedWidget):
         self.setObjectName(f"page_{name}")
         self.waiting = QLabel("Loading…")
         self.waiting.setProperty("alignment", CENTERED)
+        self.waiting.setProperty("textFormat", PLAIN_TEXT)
         mark(self.waiting, "muted")
         self.addWidget(self.waiting)
         self.view: QWidget | None = None
@@ -373,12 +374,8 @@ class MainWindow(QMainWindow):
         self.recent_menu.setEnabled(bool(paths))
         for number, path in enumerate(paths, 1):
             where = Path(path)
-            text = (
-                f"&{number % 10} {where.name}  —  {where.parent}"
-                if number <= 10
-                else f"{where.name}  —  {where.parent}"
-            )
-            action = self.recent_menu.addAction(text)
+            text = f"{where.name}  —  {where.parent}".replace("&", "&&")
+            action = self.recent_menu.addAction(f"&{number % 10} {text}" if number <= 10 else text)
             action.setStatusTip(f"Open {path}")
             if number <= 9:
                 action.setShortcut(f"Ctrl+K, {number}")

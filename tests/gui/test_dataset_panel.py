@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QGuiApplication, QKeyEvent, QPalette, QUndoStack
-from PySide6.QtWidgets import QApplication, QDialog
+from PySide6.QtGui import QGuiApplication, QKeyEvent, QPalette, QTextDocumentFragment, QUndoStack
+from PySide6.QtGui import Qt as QtText
+from PySide6.QtWidgets import QApplication, QDialog, QLabel, QWidget
 
 from segbench.data.dataset import Dataset
 from segbench.data.shapes import write_shapes
@@ -21,6 +22,7 @@ from segbench.gui.panels.dataset.filters import Filter
 from segbench.gui.panels.dataset.presenter import DatasetPresenter
 from segbench.gui.panels.dataset.statistics import BARS
 from segbench.gui.panels.dataset.view import DatasetView
+from segbench.gui.widgets.class_marks import ElidedLabel
 from segbench.records import IGNORE, ClassInfo, ClassTable, Sample
 
 Wait = Callable[..., None]
@@ -281,6 +283,24 @@ def test_that_exclusive_labels_and_varying_sizes_are_shown(panel: Panel, qtbot: 
         wait_for(lambda name=name: panel.shown == f"Image: {name}")
         assert {c.image_size for c in figure.canvases} == {size}
         assert all(c.fitted for c in figure.canvases)
+
+
+def test_that_names_from_files_are_shown_as_they_are(panel: Panel, wait_for: Wait) -> None:
+    odd = "a<b>c & d</b>"
+    table = ClassTable((ClassInfo(odd, (128, 64, 128)),), exclusive=True)
+    sample = Sample(0, odd, "train", np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8), np.uint8))
+    panel.open(Dataset.from_samples([sample], table, odd))
+    wait_for(lambda: panel.shown == f"Image: {odd}")
+    view = panel.view
+    view.figure.image_canvas.hovered.emit(3, 3)
+    said = [widget.toolTip() for widget in view.findChildren(QWidget)]
+    said.append(view.gallery.model().index(0, 0).data(Qt.ItemDataRole.ToolTipRole))
+    for label in view.findChildren(QLabel):
+        if label.textFormat() != Qt.TextFormat.PlainText and not isinstance(label, ElidedLabel):
+            said.append(label.text())
+    shown = [QTextDocumentFragment.fromHtml(text).toPlainText() for text in said if QtText.mightBeRichText(text)]
+    assert len(shown) >= 6
+    assert [text for text in shown if odd not in text] == []
 
 
 def test_that_images_alone_show_no_masks_and_no_classes(panel: Panel, tmp_path: Path, wait_for: Wait) -> None:

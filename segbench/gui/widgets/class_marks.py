@@ -94,7 +94,7 @@ class SegmentButton(QToolButton):
 
 
 class ElidedLabel(QLabel):
-    """A name that gives way: shortened with an ellipsis, whole in its tooltip."""
+    """A name that gives way: shortened with an ellipsis, whole in its tooltip. Painted as it is, whatever is in it."""
 
     def minimumSizeHint(self) -> QSize:
         whole = self.fontMetrics().horizontalAdvance(self.text())

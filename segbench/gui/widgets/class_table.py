@@ -26,6 +26,7 @@ from PySide6.QtWidgets import (
 
 from segbench.gui.theme import current_theme, mark, theme_signals
 from segbench.gui.widgets.class_marks import ElidedLabel, EyeButton, OwnArrowsSlider, SegmentButton, Swatch
+from segbench.gui.widgets.parts import build_tip
 from segbench.gui.widgets.window_slider import WindowSlider
 from segbench.records import ClassTable
 
@@ -302,24 +303,27 @@ class ClassTableWidget(QWidget):
             QDoubleSpinBox(home), QLabel("–", home), QLabel("–", home),
         )  # fmt: skip
         key = f" ({k + 1})" if k < 9 else ""
-        row.eye.setToolTip(f"Show or hide {name}{key}")
+        row.eye.setToolTip(build_tip(f"Show or hide {name}{key}"))
         row.eye.setAccessibleName(f"Show {name}")
         row.eye.setObjectName(f"eye_{k}")
         row.eye.toggled.connect(partial(self._say_visible, k))
         row.swatch.set_color(color)
         row.swatch.setText(str(k + 1) if k < 9 else "")
-        row.swatch.setToolTip(f"Choose the colour of {name}…")
+        row.swatch.setToolTip(build_tip(f"Choose the colour of {name}…"))
         row.swatch.setAccessibleName(f"Colour of {name}")
         row.swatch.setObjectName(f"swatch_{k}")
         row.swatch.clicked.connect(partial(self._choose_color, k))
-        row.name.setToolTip(f"{name}: double-click or S shows it alone")
+        row.name.setToolTip(build_tip(f"{name}: double-click or S shows it alone"))
         row.name.setObjectName(f"name_{k}")
         row.name.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         row.slider.set_limits(0.0, most, step)
         row.slider.set_color(color)
         row.slider.setAccessibleName(f"Threshold of {name}")
         row.slider.setToolTip(
-            f"A pixel is {name} where its score is inside this window. Arrows move the lower end, Shift and arrows the upper."
+            build_tip(
+                f"A pixel is {name} where its score is inside this window. "
+                "Arrows move the lower end, Shift and arrows the upper."
+            )
         )
         row.slider.pressed.connect(self._begin_gesture)
         row.slider.changed.connect(partial(self._say_threshold, k))
@@ -338,10 +342,12 @@ class ClassTableWidget(QWidget):
         row.high.setSpecialValueText("")
         row.high.hide()
         row.iou.setToolTip(
-            f"IoU of {name} in this image: pixels found ÷ pixels that are {name}, were called so, or both. "
-            "– where it is neither there nor predicted: such a class does not enter the mean."
+            build_tip(
+                f"IoU of {name} in this image: pixels found ÷ pixels that are {name}, were called so, or both. "
+                "– where it is neither there nor predicted: such a class does not enter the mean."
+            )
         )
-        row.pixels.setToolTip(f"Pixels predicted as {name} in this image")
+        row.pixels.setToolTip(build_tip(f"Pixels predicted as {name} in this image"))
         for column, widget in enumerate(vars(row).values()):
             widget.setProperty("class_index", k)
             widget.installEventFilter(self)

@@ -45,6 +45,7 @@ class Coach(QFrame):
         words.addLayout(head)
         self.text = QLabel()
         self.text.setObjectName("coach_text")
+        self.text.setTextFormat(Qt.TextFormat.PlainText)
         self.text.setWordWrap(True)
         words.addWidget(self.text)
         row.addLayout(words, 1)

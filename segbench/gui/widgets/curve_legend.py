@@ -10,6 +10,7 @@ from PySide6.QtGui import QColor, QIcon, QKeyEvent, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWidgetItem, QWidget
 
 from segbench.gui.theme import current_theme
+from segbench.gui.widgets.parts import build_tip
 
 _KEY = Qt.ItemDataRole.UserRole
 _SWATCH = QSize(18, 12)
@@ -70,7 +71,7 @@ class CurveLegend(QTreeWidget):
                 item = self._items[row.key]
                 item.setData(0, _KEY, row.key)
                 item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-                item.setToolTip(0, row.tip or row.text)
+                item.setToolTip(0, build_tip(row.tip or row.text))
                 if row.section:
                     font = item.font(0)
                     font.setBold(True)

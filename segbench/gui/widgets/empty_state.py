@@ -22,6 +22,7 @@ class EmptyState(QWidget):
         column.addStretch(1)
         self.sentence = QLabel(sentence)
         self.sentence.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.sentence.setTextFormat(Qt.TextFormat.PlainText)
         self.sentence.setWordWrap(True)
         mark(self.sentence, "muted")
         column.addWidget(self.sentence)

@@ -11,6 +11,7 @@ from PySide6.QtGui import QColor, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QWidget
 
 from segbench.gui.theme import current_theme
+from segbench.gui.widgets.parts import build_tip
 
 if TYPE_CHECKING:
     from segbench.gui.widgets.gallery import Gallery
@@ -60,8 +61,10 @@ class GalleryModel(QAbstractListModel):
             return None
         if role == Qt.ItemDataRole.DisplayRole:
             return self.name_of(self.index_at(index.row()))
-        if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
+        if role == Qt.ItemDataRole.AccessibleTextRole:
             return self.describe(self.index_at(index.row()))
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return build_tip(self.describe(self.index_at(index.row())))
         return None
 
 

@@ -10,6 +10,7 @@ from PySide6.QtGui import QColor, QFontMetrics, QImage, QKeyEvent, QMouseEvent, 
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QWidget
 
 from segbench.gui.theme import current_theme, theme_signals
+from segbench.gui.widgets.parts import build_tip
 
 if TYPE_CHECKING:
     import numpy as np
@@ -108,7 +109,7 @@ class _Card(QWidget):
     def show_content(self, content: StripCard) -> None:
         self.content = content
         self._images = [_to_image(picture) for picture in content.pictures]
-        self.setToolTip(content.tip)
+        self.setToolTip(build_tip(content.tip))
         self.setAccessibleName(f"{content.name}, {content.caption or 'no prediction yet'}")
         self.update()
 

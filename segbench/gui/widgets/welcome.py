@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushBut
 
 from segbench.gui.icons import dress
 from segbench.gui.theme import mark
+from segbench.gui.widgets.parts import build_tip
 
 SHOWN_RECENT = 6
 SENTENCE = "Browse images and masks, train a segmentation network, see where it is right, export its masks."
@@ -143,7 +144,7 @@ class Welcome(QScrollArea):
             room = 700 - metrics.horizontalAdvance(f"{name}    ")
             folder = metrics.elidedText(str(where.parent), Qt.TextElideMode.ElideMiddle, max(room, 80))
             button.setText(f"{name}    {folder}".replace("&", "&&"))
-            button.setToolTip(path)
+            button.setToolTip(build_tip(path))
             button.setAccessibleName(f"Open {path}")
             button.clicked.connect(lambda _checked=False, path=path: self.recent_requested.emit(path))
             self._recent.addWidget(button)

@@ -9,6 +9,7 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QWidget
 
 from segbench.gui.theme import current_theme, theme_signals
+from segbench.gui.widgets.parts import build_tip
 from segbench.records import Color
 
 GAP = 4
@@ -25,7 +26,7 @@ class Chip(QAbstractButton):
         self.setCheckable(True)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setAccessibleName(f"Only samples with {name}")
-        self.setToolTip(f"Show samples that contain {name} (with several chips: any of them)")
+        self.setToolTip(build_tip(f"Show samples that contain {name} (with several chips: any of them)"))
 
     def set_color(self, color: Color) -> None:
         self._color = QColor(*color)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING, Literal
 
 from PySide6.QtCore import Qt, Signal
@@ -137,9 +138,9 @@ class Figure(QWidget):
             canvas.set_raw(raw)
 
     def set_note(self, text: str) -> None:
-        """What the line below says while no pixel is under the cursor."""
-        self._note = text
-        self.readout.setText(text)
+        """What the line below says while no pixel is under the cursor, as plain text."""
+        self._note = escape(text)
+        self.readout.setText(self._note)
 
     def active(self) -> ImageCanvas:
         """The viewer with the focus, else the first in view."""
@@ -229,7 +230,7 @@ class Figure(QWidget):
             found = [label] if label < len(names) else []
         else:
             found = [k for k in range(len(names)) if masks[k, y, x]]
-        return [f"{_square(self._colors[k])} {names[k]}" for k in found]
+        return [f"{_square(self._colors[k])} {escape(names[k])}" for k in found]
 
 
 def _square(color: Color) -> str:

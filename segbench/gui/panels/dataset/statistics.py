@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 
 from segbench.gui.panels.dataset.presenter import ScanState
 from segbench.gui.theme import current_theme
-from segbench.gui.widgets.parts import build_label, build_push
+from segbench.gui.widgets.parts import build_label, build_push, build_tip
 
 if TYPE_CHECKING:
     from segbench.data.stats import ClassStats, DatasetStats
@@ -214,7 +214,7 @@ class StatisticsView(QWidget):
         if stats.broken:
             parts.append(f"{len(stats.broken):,} could not be read")
         self.summary.setText(", ".join(parts))
-        self.summary.setToolTip("\n".join(reason for _, reason in stats.broken[:10]))
+        self.summary.setToolTip(build_tip("\n".join(reason for _, reason in stats.broken[:10])))
 
     def _fill_row(self, row: int, k: int, one: ClassStats, classes: ClassTable, edges: list[int], first: int) -> None:
         """first: the bin that the bars begin with, the same for all classes."""
@@ -241,7 +241,7 @@ class StatisticsView(QWidget):
         if one.objects:
             lines = [f"{edges[i]:,} to {edges[i + 1] - 1:,} pixels: {n:,}" for i, n in enumerate(counts) if n]
             span = f"{one.smallest:,} to {one.largest:,} pixels, median {one.median:,}"
-            bars.setToolTip("\n".join((f"{one.name}: {span}", *lines)))
+            bars.setToolTip(build_tip("\n".join((f"{one.name}: {span}", *lines))))
         self.table.setItem(row, len(COLUMNS) - 1, bars)
 
     # What the user does -------------------------------------------------------------------------------------------------

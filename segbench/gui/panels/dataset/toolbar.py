@@ -7,7 +7,7 @@ from PySide6.QtGui import QAction, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QSpinBox, QToolBar, QWidget
 
 from segbench.gui.panels.dataset.presenter import Place
-from segbench.gui.widgets.parts import build_label
+from segbench.gui.widgets.parts import build_label, build_tip
 
 
 class Toolbar(QToolBar):
@@ -74,7 +74,7 @@ class Toolbar(QToolBar):
             tip += f" This is number {place.place + 1:,} of {place.split}."
         if place.row < 0:
             tip += " The filter leaves this sample out; Next goes on in the list."
-        self.place.setToolTip(tip)
+        self.place.setToolTip(build_tip(tip))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """No background and no border of its own."""

@@ -29,6 +29,7 @@ from PySide6.QtWidgets import (
 
 from segbench.gui.panels.export.draft import Done, Draft, FormatInfo, Preview
 from segbench.gui.theme import mark
+from segbench.gui.widgets.parts import build_tip
 from segbench.records import ClassTable, Reading
 
 if TYPE_CHECKING:
@@ -325,7 +326,7 @@ class ExportDialog(QDialog):
             shown.setAccessibleName(f"Picture of {name}")
             title = QLabel(textFormat=Qt.TextFormat.PlainText, alignment=Qt.AlignmentFlag.AlignCenter)
             title.setText(title.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, side))
-            title.setToolTip(name)
+            title.setToolTip(build_tip(name))
             mark(title, "muted")
             column.addWidget(shown)
             column.addWidget(title)
@@ -440,7 +441,7 @@ class ExportDialog(QDialog):
 
 
 def _heading(text: str) -> QLabel:
-    label = QLabel(text)
+    label = QLabel(text, textFormat=Qt.TextFormat.PlainText)
     mark(label, "heading")
     return label
 

@@ -97,7 +97,7 @@ class ImageList(QWidget):
         self.progress = QProgressBar(self, objectName="score_progress", textVisible=False)
         self.progress.setFixedHeight(6)
         self.progress.hide()
-        self.summary = QLabel(self, wordWrap=True, objectName="score_summary")
+        self.summary = QLabel(self, wordWrap=True, objectName="score_summary", textFormat=Qt.TextFormat.PlainText)
         mark(self.summary, "muted")
         self.model = ScoredModel()
         self.table = QTableView(self, objectName="score_table")

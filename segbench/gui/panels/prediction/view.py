@@ -41,6 +41,7 @@ from segbench.gui.undo import Change
 from segbench.gui.widgets.class_keys import ClassKeys
 from segbench.gui.widgets.class_table import ClassTableWidget
 from segbench.gui.widgets.empty_state import EmptyState
+from segbench.gui.widgets.parts import build_tip
 from segbench.records import CheckpointInfo, ClassTable, Color, Sample
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class PredictionView(QWidget):
         # Outermost first, each with its parent: a tree that is put together from its leaves is dressed again at every level
         self.bar = CheckpointBar(self)
         self.checkpoint, self.statistics = self.bar.checkpoint, self.bar.statistics
-        self.warning = QLabel(self, wordWrap=True, objectName="class_warning")
+        self.warning = QLabel(self, wordWrap=True, objectName="class_warning", textFormat=Qt.TextFormat.PlainText)
         mark(self.warning, "warning")
         self.warning.hide()
         self.pages = QStackedWidget(self)
@@ -267,7 +268,8 @@ class PredictionView(QWidget):
         self.checkpoint.clear()
         for choice in choices:
             self.checkpoint.addItem(describe_choice(choice))
-            self.checkpoint.setItemData(self.checkpoint.count() - 1, choice.path, Qt.ItemDataRole.ToolTipRole)
+            last = self.checkpoint.count() - 1
+            self.checkpoint.setItemData(last, build_tip(choice.path), Qt.ItemDataRole.ToolTipRole)
         self.checkpoint.setCurrentIndex(place)
         self.checkpoint.setEnabled(bool(choices))
         self.checkpoint.setPlaceholderText("Choose a checkpoint" if choices else "No run has a checkpoint yet")
@@ -288,9 +290,8 @@ class PredictionView(QWidget):
         self.images.set_enabled(can_score, split, why)
         facts = "" if info is None else describe_checkpoint(info, self._presenter.kept_best)
         self.bar.facts.setText(facts)
-        self.bar.facts.setToolTip(
-            "" if info is None else f"{facts}\n{info.path}\n{info.parameters:,} parameters, sha256 {info.sha256[:16]}"
-        )
+        more = "" if info is None else f"{info.path}\n{info.parameters:,} parameters, sha256 {info.sha256[:16]}"
+        self.bar.facts.setToolTip(build_tip(f"{facts}\n{more}".strip()))
         if info is None or truth is None or comparable:
             self.warning.hide()
         else:

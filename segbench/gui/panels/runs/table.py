@@ -10,6 +10,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelInd
 from PySide6.QtGui import QFont
 
 from segbench.gui.theme import current_theme
+from segbench.gui.widgets.parts import build_tip
 
 if TYPE_CHECKING:
     from segbench.records import RunInfo
@@ -117,7 +118,7 @@ class RunTable(QAbstractTableModel):
                 font.setBold(True)
                 return font
             case Qt.ItemDataRole.ToolTipRole:
-                return f"{run.name}: {run.network} on {run.dataset}\n{run.path}"
+                return build_tip(f"{run.name}: {run.network} on {run.dataset}\n{run.path}")
             case _ if role == SORT_ROLE:
                 return _sort_key(run, column)
             case _ if role == PATH_ROLE:

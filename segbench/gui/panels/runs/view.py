@@ -26,7 +26,7 @@ from segbench.gui.panels.runs.presenter import RunsPresenter
 from segbench.gui.panels.runs.table import PATH_ROLE, RunFilter, RunTable
 from segbench.gui.theme import theme_signals
 from segbench.gui.widgets.empty_state import EmptyState
-from segbench.gui.widgets.parts import build_tool, drop_icons
+from segbench.gui.widgets.parts import build_tool, dress_dialog
 
 if TYPE_CHECKING:
     from segbench.records import RunInfo
@@ -231,7 +231,7 @@ class RunsView(QWidget):
         dialog.setLabelText("Name (the folder keeps its own)")
         dialog.setTextValue(run.name)
         dialog.setOkButtonText("Rename")
-        drop_icons(dialog)
+        dress_dialog(dialog)
         dialog.textValueSelected.connect(lambda name: self._presenter.rename(run.path, name))
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
@@ -249,6 +249,7 @@ class RunsView(QWidget):
         box.setObjectName("delete_dialog")
         box.setIcon(QMessageBox.Icon.Warning)
         box.setWindowTitle("Delete runs")
+        box.setTextFormat(Qt.TextFormat.PlainText)
         box.setText(f"Delete {names[0]}?" if len(names) == 1 else f"Delete {len(names)} runs?")
         box.setInformativeText("Their folders with curves and checkpoints are removed from the disk for good.")
         delete = box.addButton("Delete", QMessageBox.ButtonRole.DestructiveRole)

@@ -32,7 +32,7 @@ from segbench.gui.panels.training.undo import FormEdit
 from segbench.gui.widgets.config_form import ConfigForm
 from segbench.gui.widgets.curves import CurvePlot
 from segbench.gui.widgets.empty_state import EmptyState
-from segbench.gui.widgets.parts import build_label, build_push, drop_icons
+from segbench.gui.widgets.parts import build_label, build_push, dress_dialog
 from segbench.gui.widgets.sample_strip import SampleStrip, StripCard
 
 FORM_WIDTH = 368
@@ -138,7 +138,7 @@ class TrainingView(QWidget):
         dialog.setIntRange(max(done + 1, 1), 100_000)
         dialog.setIntValue(planned if planned > done else 2 * planned)
         dialog.setOkButtonText("Continue")
-        drop_icons(dialog)
+        dress_dialog(dialog)
         dialog.intValueSelected.connect(lambda epochs: self._presenter.continue_run(path, epochs))
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
@@ -188,6 +188,7 @@ class TrainingView(QWidget):
         box.setObjectName("cancel_dialog")
         box.setIcon(QMessageBox.Icon.Warning)
         box.setWindowTitle("Discard the run")
+        box.setTextFormat(Qt.TextFormat.PlainText)
         box.setText(f"Discard {self._state.name or 'this run'}?")
         box.setInformativeText(
             f"Training ends, and its folder with {self._state.step:,} steps, its curves and its checkpoints is deleted. "
