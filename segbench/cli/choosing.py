@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -31,16 +33,18 @@ def open_data(paths: Sequence[str]) -> Dataset:
 
 def choose_samples(dataset: Dataset, arguments: argparse.Namespace) -> list[int]:
     """The samples --split or --indices means. Raises SegbenchError for a split or an index that is not there."""
-    if arguments.indices:
+    if arguments.indices is not None:
         return read_indices(arguments.indices, len(dataset))
     if arguments.split == "all":
         return list(range(len(dataset)))
-    name = arguments.split or next((s for s in DEFAULT_SPLITS if len(dataset.splits.get(s, ()))), None)
+    name = arguments.split
+    if name is None:
+        name = next((s for s in DEFAULT_SPLITS if len(dataset.splits.get(s, ()))), None)
     if name is None:
         return list(range(len(dataset)))
     if name not in dataset.splits:
         there = ", ".join(dataset.splits)
-        raise SegbenchError(f"The dataset {dataset.info.name} has no split {name}.", f"Choose one of: {there}, all.")
+        raise SegbenchError(f"The dataset {dataset.info.name} has no split {name!r}.", f"Choose one of: {there}, all.")
     return list(dataset.splits[name])
 
 
@@ -50,7 +54,7 @@ def read_indices(text: str, count: int) -> list[int]:
     for part in text.split(","):
         match = _RANGE.fullmatch(part.strip())
         if match is None:
-            raise SegbenchError(f"--indices {text} is no list of samples.", "Write it like 0-9,17,20-22.")
+            raise SegbenchError(f"--indices {text!r} is no list of samples.", "Write it like 0-9,17,20-22.")
         first, last = int(match[1]), int(match[2] or match[1])
         if first > last or last >= count:
             raise SegbenchError(f"There are no samples {part.strip()}.", f"The dataset's samples are 0 to {count - 1}.")
@@ -58,24 +62,44 @@ def read_indices(text: str, count: int) -> list[int]:
     return list(found)
 
 
-def choose_reading(own: Reading, classes: ClassTable, arguments: argparse.Namespace) -> Reading | None:
+def choose_reading(
+    own: Reading, classes: ClassTable, scale: Literal["probability", "value"], arguments: argparse.Namespace
+) -> Reading | None:
     """The reading the options ask for; None if they ask for nothing but the checkpoint's own.
 
-    Raises SegbenchError for a class or a window that cannot be read.
+    scale: that of the network's scores. Raises SegbenchError for a class or a window that cannot be read, and for a reading in
+    which no score of that scale can lie.
     """
     reading = own
-    if arguments.reading == "half":
-        reading = half_reading(classes)
-    elif arguments.reading == "lecture":
-        reading = lecture_reading(classes)
+    if arguments.reading != "own":
+        if scale == "probability":
+            raise SegbenchError(
+                f"--reading {arguments.reading} is for networks that give grey values, and this one gives probabilities.",
+                "Leave it out; --threshold 0.7 asks for surer masks.",
+            )
+        reading = half_reading(classes) if arguments.reading == "half" else lecture_reading(classes)
     windows = list(reading.windows)
     if arguments.threshold is not None:
+        if not math.isfinite(arguments.threshold):
+            raise SegbenchError(f"--threshold {arguments.threshold} is no threshold.", "Give a number such as 0.7.")
         windows = [(arguments.threshold, high) for _, high in windows]
     for text in arguments.windows:
         name, window = _read_window(text, classes)
         windows[classes.names.index(name)] = window
     reading = msgspec.structs.replace(reading, rule=arguments.rule or reading.rule, windows=tuple(windows))
-    return None if reading == own else reading
+    if reading == own:
+        return None
+    for name, (low, high) in zip(classes.names, windows, strict=True):
+        if not low < high:
+            raise SegbenchError(
+                f"No score of {name} can be above {low:g} and below {high:g}.", "Give a lower end below the upper one."
+            )
+        if scale == "probability" and not all(0 <= end <= 1 for end in (low, high) if math.isfinite(end)):
+            raise SegbenchError(
+                f"The window {low:g} to {high:g} of {name} does not fit the network's scores, which are probabilities.",
+                "Give ends from 0 to 1.",
+            )
+    return reading
 
 
 def _read_window(text: str, classes: ClassTable) -> tuple[str, tuple[float, float]]:
@@ -101,7 +125,7 @@ def choose_colors(classes: ClassTable, arguments: argparse.Namespace) -> tuple[C
         if name not in classes.names or not _COLOR.fullmatch(color):
             raise SegbenchError(
                 f"--color {text} is no colour of a class.",
-                f"Write CLASS=#RRGGBB with one of: {', '.join(classes.names)}; the colour in hexadecimal, such as #f0e442.",
+                f"Write CLASS=#RRGGBB, such as #f0e442 for yellow, with one of: {', '.join(classes.names)}.",
             )
         red, green, blue = bytes.fromhex(color[1:])
         colors[classes.names.index(name)] = (red, green, blue)

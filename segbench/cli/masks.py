@@ -63,7 +63,7 @@ def _write(
     batch = 8
     if predictor is not None:
         loose = tuple(arguments.data) if len(arguments.data) > 1 else ()
-        reading = choose_reading(predictor.reading, predictor.info.classes, arguments)
+        reading = choose_reading(predictor.reading, predictor.info.classes, predictor.scale, arguments)
         options = msgspec.structs.replace(options, reading=reading, data=loose)
         batch = arguments.batch
     began = time.monotonic()

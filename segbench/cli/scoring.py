@@ -36,7 +36,7 @@ def run_evaluate(arguments: argparse.Namespace) -> int:
     without = sum(not dataset.has_masks(index) for index in indices)
     if 0 < without < len(indices):
         note(f"{write_count(without, 'sample')} without masks left out.")
-    reading = choose_reading(predictor.reading, classes, arguments)
+    reading = choose_reading(predictor.reading, classes, predictor.scale, arguments)
     images: list[ImageScored] = []
     began = time.monotonic()
     with open_bar("Scoring") as bar:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from segbench.cli.arguments import build_parser
-from segbench.cli.choosing import choose_colors
+from segbench.cli.choosing import choose_colors, choose_reading
 from segbench.cli.main import run_command
 from segbench.errors import SegbenchError
 from segbench.records import ClassInfo, ClassTable
+from segbench.targets import half_reading, lecture_reading
 
 CLASSES = ClassTable((ClassInfo("a=b", (1, 2, 3)), ClassInfo("star", (4, 5, 6))), exclusive=False)
 
@@ -37,3 +38,37 @@ def test_that_a_wrong_colour_ends_a_command_with_one_sentence(tmp_path, capsys):
     assert run_command(["export", str(tmp_path / "few.gz"), "--out", str(out), "--color", "star=blue"]) == 1
     assert "--color star=blue is no colour of a class." in capsys.readouterr().err
     assert not out.exists()
+
+
+SHAPES = ClassTable(tuple(ClassInfo(name, (k, k, k), 50 * k) for k, name in enumerate("abcde", 1)), exclusive=False)
+
+
+def read(scale, *options):
+    parsed = build_parser("predict").parse_args(["predict", "run", "data", "--out", "masks", *options])
+    return choose_reading(half_reading(SHAPES), SHAPES, scale, parsed)
+
+
+def test_that_a_reading_of_grey_values_can_be_asked_for():
+    assert read("value") is read("value", "--reading", "half") is None
+    assert read("value", "--reading", "lecture") == lecture_reading(SHAPES)
+    assert read("value", "--threshold", "60").windows[1] == (60.0, float("inf"))
+    assert read("value", "--window", "a=:40").windows[0] == (float("-inf"), 40.0)
+
+
+@pytest.mark.parametrize(
+    ("scale", "options"),
+    [
+        ("probability", ["--reading", "half"]),
+        ("probability", ["--reading", "lecture"]),
+        ("probability", ["--threshold", "5"]),
+        ("probability", ["--threshold=-0.1"]),
+        ("probability", ["--threshold", "0.5", "--window", "b=0.2:85"]),
+        ("probability", ["--threshold", "nan"]),
+        ("value", ["--threshold", "inf"]),
+        ("value", ["--reading", "lecture", "--threshold", "90"]),  # a's window would be 90 to 85
+        ("value", ["--window", "a=nan:"]),
+    ],
+)
+def test_that_a_window_in_which_no_score_can_lie_is_refused(scale, options):
+    with pytest.raises(SegbenchError):
+        read(scale, *options)

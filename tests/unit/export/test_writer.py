@@ -325,7 +325,7 @@ def test_that_the_manifests_command_means_the_same_export(shapes, predictor, tmp
     assert parsed.out == str(out)
     assert read_indices(parsed.indices, 6) == [0, 2, 3, 4]
     assert (parsed.format, parsed.pattern, parsed.flatten) == ("palette", "{index}", "smallest")
-    assert choose_reading(predictor.reading, shapes.info.classes, parsed) == reading
+    assert choose_reading(predictor.reading, shapes.info.classes, "probability", parsed) == reading
 
 
 def test_that_the_command_names_the_colours_that_are_not_the_checkpoints(shapes, predictor, tmp_path):
