@@ -303,6 +303,31 @@ def test_that_names_from_files_are_shown_as_they_are(panel: Panel, wait_for: Wai
     assert [text for text in shown if odd not in text] == []
 
 
+def test_that_a_number_beyond_the_last_sample_leads_to_the_last(shapes: Panel, qtbot: object, wait_for: Wait) -> None:
+    shapes.view.gallery.setFocus()
+    press(qtbot, shapes.view.gallery, Qt.Key.Key_G)
+    qtbot.keyClicks(shapes.view.toolbar.number, "99999999999")  # type: ignore[attr-defined]
+    press(qtbot, shapes.view.toolbar.number, Qt.Key.Key_Return)
+    wait_for(lambda: shapes.shown == "Image: 00007")
+    assert shapes.session.sample == 47  # type: ignore[attr-defined]
+    assert shapes.view.toolbar.number.value() == 48
+
+
+def test_that_the_place_tells_of_all_samples_with_a_filter_too(shapes: Panel) -> None:
+    place = shapes.view.toolbar.place
+    assert place.text() == " of 48, train 1"
+    shapes.presenter.set_filter(Filter(split="train"))
+    assert place.text() == " of 48, train 1 (1 of 40 listed)"
+    shapes.presenter.set_filter(Filter(split="test"))
+    assert place.text() == " of 48, train 1, not listed"
+
+
+def test_that_a_filter_that_nothing_can_pass_says_so(shapes: Panel) -> None:
+    shapes.view.filter_bar.fewest.setValue(4)
+    shapes.view.filter_bar.most.setValue(2)
+    assert shapes.view.filter_bar.note.text() == "0 of 48 samples, no number is at least 4 and at most 2"
+
+
 def test_that_images_alone_show_no_masks_and_no_classes(panel: Panel, tmp_path: Path, wait_for: Wait) -> None:
     for index in range(3):
         Image.fromarray(np.full((20, 30, 3), 60 * index, np.uint8)).save(tmp_path / f"photo {index} ü.png")

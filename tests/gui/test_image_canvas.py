@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication, QHBoxLayout, QWidget
 from segbench.gui.widgets import mask_layers
 from segbench.gui.widgets.camera import Camera, fit_scale, snap_scale, step_scale
 from segbench.gui.widgets.image_canvas import ImageCanvas, link_cameras
+from segbench.gui.widgets.picture import Picture
 from segbench.records import IGNORE
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -104,6 +105,16 @@ def test_that_overlapping_planes_show_both_colours_and_lose_none(canvas: ImageCa
     canvas.set_opacity(1)
     picture = canvas.render_picture()
     assert {color_at(picture, x, y) for x in range(16) for y in range(16)} == {RED, BLUE}
+
+
+def test_that_no_box_runs_through_the_name_of_another() -> None:
+    picture = Picture()
+    picture.set_image(np.zeros((40, 40, 3), np.uint8))
+    picture.boxes = ((0, (10, 10, 30, 30)), (1, (5, 9, 20, 20)))
+    picture.box_colors, picture.box_names = (RED, BLUE), ("square", "disk")
+    image = picture.render(8)
+    assert color_at(image, 60, 72) == BLUE  # the upper line of the second box
+    assert color_at(image, 81, 72) == RED  # the name of the first one
 
 
 def test_that_a_hidden_class_leaves_what_lies_under_it(canvas: ImageCanvas) -> None:

@@ -112,6 +112,10 @@ def test_that_keys_walk_through_the_split(ready, qtbot, wait_for) -> None:
     qtbot.keyClick(view.number, Qt.Key.Key_Return)
     wait_for(lambda: ready.shown == 5)
     assert not view.number.hasFocus()
+    qtbot.keyClick(canvas, Qt.Key.Key_G)
+    qtbot.keyClicks(view.number, "999")
+    qtbot.keyClick(view.number, Qt.Key.Key_Return)
+    wait_for(lambda: ready.shown == 6)
 
 
 def test_that_the_page_gives_its_focus_to_the_first_picture(ready) -> None:

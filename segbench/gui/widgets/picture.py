@@ -244,17 +244,20 @@ class Picture:
             painter.drawImage(QRectF(*(value / frame.ratio for value in target)), image)
 
     def _draw_boxes(self, painter: QPainter, frame: Frame) -> None:
+        shown = []
         for k, (left, top, right, bottom) in self.boxes:
             color = self.box_colors[k] if k < len(self.box_colors) else None
             if color is None or k in self.hidden:
                 continue
             rect = frame.map_rect(QRect(left, top, right + 1 - left, bottom + 1 - top))
+            shown.append((k, rect, QColor(*color)))
             # A dark rim keeps the line visible on a picture of its own colour
             for pen in (cosmetic_pen(QColor(0, 0, 0, 150), 4), cosmetic_pen(QColor(*color), 2)):
                 painter.setPen(pen)
                 painter.drawRect(rect)
+        for k, rect, color in shown:  # over all boxes: none may run through a neighbour's name
             if k < len(self.box_names) and rect.width() >= 24:
-                _draw_tag(painter, rect, self.box_names[k], QColor(*color), frame.view.top())
+                _draw_tag(painter, rect, self.box_names[k], color, frame.view.top())
 
 
 def cosmetic_pen(color: QColor, width: int) -> QPen:

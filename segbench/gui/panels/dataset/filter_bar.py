@@ -44,7 +44,7 @@ class FilterBar(QWidget):
         super().__init__(parent)
         self.setObjectName("filter_bar")
         self.setAccessibleName("Filter")
-        self._count = self._scan = ""  # the two halves of the note
+        self._count = self._scan = ""  # two parts of the note
         self._class_of_chip: list[int] = []
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
@@ -197,7 +197,9 @@ class FilterBar(QWidget):
         self._say()
 
     def _say(self) -> None:
-        self.note.setText(", ".join(part for part in (self._count, self._scan) if part))
+        fewest, most = self.fewest.value(), self.most.value()
+        why = f"no number is at least {fewest} and at most {most}" if 0 <= most < fewest else ""
+        self.note.setText(", ".join(part for part in (self._count, why, self._scan) if part))
 
     # What the user does -------------------------------------------------------------------------------------------------
 

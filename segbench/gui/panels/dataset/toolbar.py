@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QAction, QPaintEvent
-from PySide6.QtWidgets import QSizePolicy, QSpinBox, QToolBar, QWidget
+from PySide6.QtWidgets import QSizePolicy, QToolBar, QWidget
 
 from segbench.gui.panels.dataset.presenter import Place
+from segbench.gui.widgets.number_box import NumberBox
 from segbench.gui.widgets.parts import build_label, build_tip
 
 
@@ -24,12 +25,12 @@ class Toolbar(QToolBar):
         # No style sheet: the parts of a bar that has one keep the colours of the theme in which it was set
         self.layout().setContentsMargins(0, 0, 0, 0)
         self.layout().setSpacing(3)
-        self.number = QSpinBox()
+        self.number = NumberBox()
         self.number.setObjectName("sample_number")
         self.number.setAccessibleName("Number of the sample")
         self.number.setToolTip("Go to the sample with this number (G)")
         self.number.setKeyboardTracking(False)
-        self.number.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
+        self.number.setButtonSymbols(NumberBox.ButtonSymbols.NoButtons)
         self.number.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.number.setFixedWidth(self.number.fontMetrics().horizontalAdvance("000000") + 20)
         self.number.valueChanged.connect(lambda number: self.index_entered.emit(number - 1))
@@ -62,13 +63,12 @@ class Toolbar(QToolBar):
         with QSignalBlocker(self.number):
             self.number.setRange(1, max(1, place.total))
             self.number.setValue(place.index + 1)
-        split = f", {place.split} {place.place + 1:,}" if place.split else ""
-        if place.shown == place.total:
-            self.place.setText(f" of {place.total:,}{split}")
-        elif place.row < 0:
-            self.place.setText(f"{split}, not listed")
-        else:
-            self.place.setText(f"{split} ({place.row + 1:,} of {place.shown:,} listed)")
+        text = f" of {place.total:,}" + (f", {place.split} {place.place + 1:,}" if place.split else "")
+        if place.row < 0:
+            text += ", not listed"
+        elif place.shown < place.total:
+            text += f" ({place.row + 1:,} of {place.shown:,} listed)"
+        self.place.setText(text)
         tip = f"Numbers run from 1 to {max(1, place.total):,} over all splits."
         if place.split:
             tip += f" This is number {place.place + 1:,} of {place.split}."

@@ -11,13 +11,13 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QSpinBox,
     QToolButton,
     QWidget,
 )
 
 from segbench.gui.theme import mark
 from segbench.gui.widgets.class_marks import ElidedLabel, SegmentButton
+from segbench.gui.widgets.number_box import NumberBox
 
 MODES = (
     ("side", "Side by side", "Image, truth and prediction beside each other"),
@@ -96,8 +96,8 @@ class SampleBar(QWidget):
         self.forth = QToolButton(
             self, arrowType=Qt.ArrowType.RightArrow, toolTip="Next (D or Right)", objectName="forth"
         )
-        self.number = QSpinBox(self, objectName="sample_number", keyboardTracking=False, minimum=1)
-        self.number.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
+        self.number = NumberBox(self, objectName="sample_number", keyboardTracking=False, minimum=1)
+        self.number.setButtonSymbols(NumberBox.ButtonSymbols.NoButtons)
         self.number.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.number.setAccessibleName("Number of the image in its split")
         self.number.setToolTip("Go to an image of this split (G)")

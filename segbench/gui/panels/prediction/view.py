@@ -59,7 +59,7 @@ MIXES_NOT = "Masks stand in their pure colours here. Overlay (Alt+2) lays them o
 CHOOSE_CHECKPOINT = "Choose a checkpoint above to see what its network predicts, or train a network first."
 NO_CHECKPOINT = "Train a network first, or browse for a checkpoint file, to see what it predicts."
 LIST_CLOSED = 56  # pixels: button and summary alone
-SPLIT_WORDS = {"files": "Dropped images", "train": "Train", "val": "Validation", "test": "Test"}
+SPLIT_WORDS = {"files": "Dropped images", "all": "All", "train": "Train", "val": "Validation", "test": "Test"}
 
 
 class PredictionView(QWidget):
