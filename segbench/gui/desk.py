@@ -52,6 +52,11 @@ SHUTDOWN_SECONDS = 4.5
 NOTHING_TO_KEEP = 0.2  # seconds for an import, which cannot be broken off
 MEMORY_SECONDS = 2
 UNSTOPPABLE = ("train", "load libraries")  # the training panel has its own Stop and Cancel
+BROKEN_OFF = {  # what closing the window asks about first: what it is called, and what becomes of it
+    "train": ("training", "What was learnt so far is kept; the run can be continued from there at any time."),
+    "export": ("exporting", "The files that are written stay; the others will be missing."),
+    "generate": ("generating", "Nothing of the new dataset is kept."),
+}
 log = logging.getLogger(__name__)
 
 
@@ -323,22 +328,25 @@ class Desk:
     # The end --------------------------------------------------------------------------------------------------------------------
 
     def ask_to_close(self) -> None:
-        """Asks once if a training would be broken off; else closes."""
+        """Asks once if work would be broken off, and says which; else closes."""
         if self._closing:
             return
         if self._question is not None:
             self._question.raise_()
             return
-        if not any(job.kind == "train" for job in self.jobs.jobs()):
+        running = {job.kind for job in self.jobs.jobs()}
+        work = [BROKEN_OFF[kind] for kind in BROKEN_OFF if kind in running]
+        if not work:
             self.close_unasked()
             return
+        doing = " and ".join(name for name, _ in work)
         question = QMessageBox(self.window)
         question.setObjectName("close_question")
         question.setIcon(QMessageBox.Icon.Question)
-        question.setWindowTitle("Training is running")
-        question.setText("Stop training and close segbench?")
-        question.setInformativeText("What was learnt so far is kept; the run can be continued from there at any time.")
-        stop = question.addButton("&Stop training and close", QMessageBox.ButtonRole.AcceptRole)
+        question.setWindowTitle("Close segbench")
+        question.setText(f"Stop {doing} and close segbench?")
+        question.setInformativeText("\n".join(fate for _, fate in work))
+        stop = question.addButton(f"&Stop {doing} and close", QMessageBox.ButtonRole.AcceptRole)
         keep = question.addButton("&Keep working", QMessageBox.ButtonRole.RejectRole)
         question.setDefaultButton(keep)
         question.setEscapeButton(keep)

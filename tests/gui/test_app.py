@@ -432,7 +432,23 @@ def test_that_closing_while_training_asks_once_and_keeps_the_model(desk, loop, q
     assert log == ["model kept"]
 
 
-def test_that_closing_without_a_training_asks_nothing(desk):
+def test_that_closing_asks_about_an_export_and_a_generation_too(desk, loop, qtbot):
+    log = []
+    desk.jobs.start("export", _train_forever(log), title="Exporting")
+    desk.jobs.start("generate", _train_forever(log), title="Generating", lane="io")
+    desk.window.close()
+    (question,) = _question(desk)
+    assert question.text() == "Stop exporting and generating and close segbench?"
+    assert "others will be missing" in question.informativeText()
+    assert "Nothing of the new dataset" in question.informativeText()
+    next(b for b in question.buttons() if "Stop exporting" in b.text()).click()
+    qtbot.waitUntil(lambda: not desk.window.isEnabled())
+    task = loop.create_task(desk.jobs.shutdown(timeout=5))
+    qtbot.waitUntil(task.done, timeout=10_000)
+    assert log == ["model kept", "model kept"]
+
+
+def test_that_closing_without_such_work_asks_nothing(desk):
     desk.window.close()
     assert _question(desk) == []
     assert not desk.window.isEnabled()
