@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QWheelEvent
+from PySide6.QtGui import QUndoStack, QWheelEvent
 from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QLabel, QLineEdit, QScrollArea, QSpinBox, QToolButton
 
 from segbench.config import TrainConfig, find_presets, list_knobs, override, parse, to_dict
 from segbench.errors import SegbenchError
+from segbench.gui.panels.training.undo import FormEdit
 from segbench.gui.widgets.choice_words import CHOICES, PRESETS, describe_choice
 from segbench.gui.widgets.config_form import ADVANCED, ConfigForm
 from segbench.gui.widgets.config_row import check_text, describe_range
@@ -130,7 +131,7 @@ def test_that_a_changed_row_is_marked_and_goes_back_alone(form: ConfigForm) -> N
     assert form.row("data.batch_size").label.font().bold()
     assert not form.row("epochs").label.font().bold()
     reset.click()
-    assert batch.value() == 16
+    assert batch.value() == find_presets()[0].config.data.batch_size
     assert not reset.isVisible()
     assert _text(form, "optimizer.learning_rate").text() == "0.5"
 
@@ -210,6 +211,45 @@ def test_that_every_edit_can_be_taken_back(form: ConfigForm) -> None:
     assert _text(form, "optimizer.learning_rate").text() == "fast"
     assert form.problem
     assert len(edits) == 1
+
+
+def test_that_a_suggested_preset_is_chosen_where_nothing_was_changed_and_else_offered(form: ConfigForm) -> None:
+    offer = form.findChild(QLabel, "preset_offer")
+    assert offer is not None
+    form.suggest_preset("camvid")
+    assert form.preset == "camvid"
+    assert not offer.isVisible()
+    _text(form, "optimizer.learning_rate").setText("0.5")
+    form.suggest_preset("recommended")
+    assert form.preset == "camvid"
+    assert _text(form, "optimizer.learning_rate").text() == "0.5"
+    assert offer.text() == "The preset Recommended suits this dataset better."
+    assert offer.isVisible()
+    take = form.findChild(QToolButton, "take_offer")
+    assert take is not None
+    take.click()
+    assert form.preset == "recommended"
+    assert not offer.isVisible()
+
+
+def test_that_undo_goes_back_through_everything_that_filled_the_form(form: ConfigForm) -> None:
+    stack = QUndoStack()
+    form.edited.connect(lambda *edit: stack.push(FormEdit(form, *edit)))
+    epochs = form.editor("epochs")
+    assert isinstance(epochs, QSpinBox)
+    states = [form.snapshot()]
+    for change in (
+        lambda: epochs.setValue(77),
+        lambda: form.set_values({**form.values(), "seed": 5}),
+        lambda: form.choose_preset("lecture"),
+        lambda: form.suggest_preset("camvid"),
+    ):
+        change()
+        states.append(form.snapshot())
+    assert stack.count() == 4
+    for state in reversed(states[:-1]):
+        stack.undo()
+        assert form.snapshot() == state
 
 
 def test_that_choices_have_readable_names_and_keep_their_raw_values(form: ConfigForm) -> None:

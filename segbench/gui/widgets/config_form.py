@@ -69,6 +69,7 @@ class ConfigForm(QWidget):
         self.setAccessibleName("Settings of the run")
         self._raw = to_dict(TrainConfig())
         self._presets: dict[str, Preset] = {}
+        self._offered = ""  # a preset that suits better, which the user may take
         self._rows: dict[str, KnobRow] = {}
         self._loading = False
         self._problem = ""
@@ -95,11 +96,10 @@ class ConfigForm(QWidget):
 
     def set_values(self, raw: dict[str, Any]) -> None:
         """Fills the form from nested dicts; what they leave out keeps its default. Raises SegbenchError if they are not right."""
-        config = parse(raw)
-        self._load(config)
-        self._check()
-        self._snapshot = self.snapshot()
-        self.changed.emit()
+        before = self._snapshot
+        self._load(parse(raw))
+        self._finish()
+        self._tell_edit("Replace settings", "", before)
 
     def set_presets(self, presets: Sequence[Preset], chosen: str = "") -> None:
         """Offers presets; `chosen` fills the form."""
@@ -111,10 +111,27 @@ class ConfigForm(QWidget):
             self._combo.setItemData(self._combo.count() - 1, preset.about, Qt.ItemDataRole.ToolTipRole)
         self._combo.blockSignals(False)
         if chosen:
-            self.choose_preset(chosen)
+            self._fill(chosen)
+            self._finish()
 
     def choose_preset(self, name: str) -> None:
         """Fills the form from a preset and measures changes against it."""
+        before = self._snapshot
+        self._fill(name)
+        self._offered = ""
+        self._finish()
+        self._tell_edit(f"Choose preset {describe_preset(name)}", "", before)
+
+    def suggest_preset(self, name: str) -> None:
+        """A preset suits better from now on: it is chosen, unless the user has changed something, which a preset would take away;
+        then one line offers it."""
+        if name == self.preset or self._count_changes():
+            self._offered = name
+            self._arrange()
+        else:
+            self.choose_preset(name)
+
+    def _fill(self, name: str) -> None:
         preset = self._presets[name]
         self._combo.blockSignals(True)
         self._combo.setCurrentIndex(self._combo.findData(name))
@@ -124,9 +141,6 @@ class ConfigForm(QWidget):
         self._load(preset.config)
         for path, row in self._rows.items():
             row.preset = read_at(raw, path)
-        self._check()
-        self._snapshot = self.snapshot()
-        self.changed.emit()
 
     def snapshot(self) -> FormSnapshot:
         """What `restore` puts back."""
@@ -135,15 +149,13 @@ class ConfigForm(QWidget):
     def restore(self, snapshot: FormSnapshot) -> None:
         """Puts preset and values back, mistyped ones too; tells `changed`, not `edited`."""
         if snapshot.preset and snapshot.preset != self.preset:
-            self.choose_preset(snapshot.preset)
+            self._fill(snapshot.preset)
         self._loading = True
         for path, value in snapshot.values.items():
             if path in self._rows:
                 self._rows[path].put(value)
         self._loading = False
-        self._check()
-        self._snapshot = self.snapshot()
-        self.changed.emit()
+        self._finish()
 
     @property
     def preset(self) -> str:
@@ -188,14 +200,22 @@ class ConfigForm(QWidget):
         line.addWidget(self._combo, 1)
         line.addWidget(self._reset_all)
         self._about = build_label("", "preset_about", "muted", wrap=True)
+        self._offer = QWidget()
+        row = QHBoxLayout(self._offer)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(8)
+        self._offer_text = build_label("", "preset_offer", wrap=True)
+        take = build_tool("Choose it", "take_offer", "Fill the form from that preset; your changes come back with Undo")
+        take.clicked.connect(lambda: self.choose_preset(self._offered))
+        row.addWidget(self._offer_text, 1)
+        row.addWidget(take)
         self._column.addLayout(line)
         self._column.addWidget(self._about)
+        self._column.addWidget(self._offer)
 
     def _take_preset(self) -> None:
         if self.preset:
-            before = self._snapshot
             self.choose_preset(self.preset)
-            self.edited.emit(f"Choose preset {describe_preset(self.preset)}", "", before, self._snapshot)
 
     def _build_rows(self, config: TrainConfig) -> None:
         if self._body is not None:
@@ -267,10 +287,20 @@ class ConfigForm(QWidget):
 
     def _edit(self, path: str) -> None:
         if not self._loading:
-            self._check()
-            self.changed.emit()
-            before, self._snapshot = self._snapshot, self.snapshot()
-            self.edited.emit(f"Change {self._rows[path].knob.title.lower()}", path, before, self._snapshot)
+            before = self._snapshot
+            self._finish()
+            self._tell_edit(f"Change {self._rows[path].knob.title.lower()}", path, before)
+
+    def _finish(self) -> None:
+        """The form stands as it is from now on."""
+        self._check()
+        self._snapshot = self.snapshot()
+        self.changed.emit()
+
+    def _tell_edit(self, what: str, path: str, before: FormSnapshot) -> None:
+        """Every way to another state but `restore` ends here, so that undo always meets the state that it knows."""
+        if self._snapshot != before:
+            self.edited.emit(what, path, before, self._snapshot)
 
     def _check(self) -> None:
         """Errors, markers and which rows are shown."""
@@ -305,6 +335,12 @@ class ConfigForm(QWidget):
         self._fold.setText(f"Advanced ({changed} changed)" if changed else "Advanced")
         for path, row in self._rows.items():
             row.set_shown(self._applies(row.knob) and (path not in ADVANCED or opened))
-        count = sum(row.changed for row in self._rows.values() if self._applies(row.knob))
+        count = self._count_changes()
         self._reset_all.setEnabled(bool(count))
         self._reset_all.setText(f"Reset {count}" if count else "Reset")
+        self._offer.setVisible(self._offered not in ("", self.preset))
+        self._offer_text.setText(f"The preset {describe_preset(self._offered)} suits this dataset better.")
+
+    def _count_changes(self) -> int:
+        """How many settings that matter differ from the preset's."""
+        return sum(row.changed for row in self._rows.values() if self._applies(row.knob))

@@ -208,10 +208,10 @@ def test_that_the_dataset_chooses_the_preset(classes: ClassTable, preset: str) -
 def test_that_another_dataset_of_the_same_kind_leaves_the_users_settings_alone(stage: Stage) -> None:
     stage.session.dataset = make_dataset()
     stage.session.publish([DatasetOpened(stage.session.dataset.info)])
-    assert not stage.view.last("choose_preset")
+    assert not stage.view.last("suggest_preset")
     stage.session.dataset = make_dataset(STREETS)
     stage.session.publish([DatasetOpened(stage.session.dataset.info)])
-    assert stage.view.last("choose_preset") == ("camvid",)
+    assert stage.view.last("suggest_preset") == ("camvid",)
 
 
 def test_that_zero_threads_leave_one_core_to_the_window(monkeypatch: pytest.MonkeyPatch, stage: Stage) -> None:
@@ -233,6 +233,15 @@ def test_that_labels_on_overlapping_objects_are_refused_before_the_start(stage: 
     assert "one class a pixel" in stage.view.last("show_misfit")[1]
     stage.presenter.start(raw)
     assert not [job for job in stage.jobs.started if job.kind == "train"]
+
+
+def test_that_settings_are_checked_again_when_another_dataset_is_open() -> None:
+    stage = Stage(make_dataset(STREETS))
+    raw = config.to_dict(config.find_preset("camvid").config)
+    stage.presenter.check_settings(raw)
+    assert stage.view.last("show_misfit") == ("loss.target", "")
+    open_another(stage, make_dataset())
+    assert "one class a pixel" in stage.view.last("show_misfit")[1]
 
 
 def test_that_starting_shows_preparing_at_once_and_offers_stop(stage: Stage) -> None:

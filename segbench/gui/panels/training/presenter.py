@@ -70,7 +70,9 @@ class TrainingView(CurvesView, Protocol):
     """What the presenter asks of the view."""
 
     def show_presets(self, presets: Sequence[Preset], chosen: str) -> None: ...
-    def choose_preset(self, name: str) -> None: ...
+    def suggest_preset(self, name: str) -> None:
+        """A preset that suits the open dataset better than the last one suggested. The user's own changes stay."""
+
     def show_settings(self, raw: dict[str, Any]) -> None: ...
     def show_misfit(self, path: str, sentence: str) -> None:
         """A setting that does not fit the open dataset; "" takes it back."""
@@ -97,6 +99,7 @@ class TrainingPresenter:
         self._ask_after = ""  # a run to be continued once its log is here
         self._continue_after: tuple[str, int] | None = None  # a run and its epochs, once its dataset is open
         self._settings: dict[str, Any] = {}  # of the last start
+        self._checked: dict[str, Any] = {}  # the form's settings
         self._sentence = ""
         self._look: Look | None = None
         self._preset = ""  # the last one chosen for a dataset
@@ -214,7 +217,8 @@ class TrainingPresenter:
             self._session.change_settings(smoothing=smoothing)
 
     def check_settings(self, raw: dict[str, Any]) -> None:
-        """Called on each edit: says at once when target and dataset do not fit."""
+        """Called on each edit, and when another dataset is open: says at once when target and dataset do not fit."""
+        self._checked = raw
         classes = self._session.dataset.info.classes if self._session.dataset else None
         try:
             misfit = work.find_misfit(parse(raw), classes)
@@ -447,7 +451,9 @@ class TrainingPresenter:
         if dataset is not None and dataset.info.classes is not None:
             if (preset := self._choose_preset()) != self._preset:  # else the user's changes stay
                 self._preset = preset
-                self._view.choose_preset(preset)
+                self._view.suggest_preset(preset)
+        if self._checked:
+            self.check_settings(self._checked)
         self._pins.follow()
 
     def _refuse_dataset(self) -> str:

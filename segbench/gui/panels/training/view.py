@@ -65,6 +65,9 @@ class TrainingView(QWidget):
     def choose_preset(self, name: str) -> None:
         self.form.choose_preset(name)
 
+    def suggest_preset(self, name: str) -> None:
+        self.form.suggest_preset(name)
+
     def show_settings(self, raw: dict[str, Any]) -> None:
         self.form.set_values(raw)
 
