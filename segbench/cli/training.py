@@ -24,7 +24,7 @@ CONTINUABLE = ("epochs", "device", "precision", "threads", "validation_images", 
 def run_train(arguments: argparse.Namespace) -> int:
     """Trains, and tells where the model is, also when it is stopped."""
     chosen = list(arguments.settings) + ([f"device={arguments.device}"] if arguments.device else [])
-    run, dataset = _resume(arguments, chosen) if arguments.resume else _begin(arguments, chosen)
+    run, dataset = _resume(arguments, chosen) if arguments.resume is not None else _begin(arguments, chosen)
     note(f"Run: {run.path}")
     epochs: list[EpochDone] = []
     ended: TrainingEnded | None = None
@@ -56,19 +56,20 @@ def _begin(arguments: argparse.Namespace, chosen: list[str]) -> tuple[Run, Datas
     """A new run. Everything that can be refused is refused before its folder is made."""
     if arguments.data is None:
         raise SegbenchError("There is nothing to train on.", "Give a dataset, or --resume a run.")
-    if arguments.preset and arguments.config:
+    if arguments.preset is not None and arguments.config is not None:
         raise SegbenchError(
             "--preset and --config cannot both be the start.", "Leave one of them out; --set changes single settings."
         )
     dataset = open_data([arguments.data])
-    if arguments.config:
+    if arguments.config is not None:
         start = knobs.load(Path(arguments.config))
     else:
         exclusive = dataset.info.classes is not None and dataset.info.classes.exclusive
-        start = knobs.find_preset(arguments.preset or ("camvid" if exclusive else "recommended")).config
+        fitting = "camvid" if exclusive else "recommended"
+        start = knobs.find_preset(fitting if arguments.preset is None else arguments.preset).config
     config = knobs.override(start, chosen)
     _check(dataset, config)
-    if arguments.out:
+    if arguments.out is not None:
         return create_run(Path(arguments.out), config, dataset.info, exact=True), dataset
     return create_run(settings.find_runs_folder(settings.load_settings()), config, dataset.info), dataset
 
@@ -86,8 +87,8 @@ def _check(dataset: Dataset, config: TrainConfig) -> None:
 
 
 def _resume(arguments: argparse.Namespace, chosen: list[str]) -> tuple[Run, Dataset]:
-    """A run that is there, with more epochs if asked for."""
-    if arguments.preset or arguments.config:
+    """A run that is there, with more epochs if asked for. Everything that can be refused is refused before the run is changed."""
+    if arguments.preset is not None or arguments.config is not None:
         raise SegbenchError(
             "A run goes on with its own settings.", "Leave --preset and --config out; --set epochs=N makes it longer."
         )
@@ -106,10 +107,25 @@ def _resume(arguments: argparse.Namespace, chosen: list[str]) -> tuple[Run, Data
             f"The run {run.name} was trained on other classes than {dataset.info.name} has.",
             "Give the dataset it was begun with.",
         )
+    _check(dataset, config)
+    _check_epochs(run, dataset, config)
     if config != run.config:
         with run.lock():  # not while another segbench trains it
             run.change(config=config)
     return run, dataset
+
+
+def _check_epochs(run: Run, dataset: Dataset, config: TrainConfig) -> None:
+    """Raises SegbenchError if the run has gone further than these settings let it go."""
+    from segbench.data.loaders import count_batches, divide
+
+    steps_per_epoch = count_batches(len(divide(dataset, config).train), config.data.batch_size)
+    step = run.describe().step
+    if step > steps_per_epoch * config.epochs:
+        raise SegbenchError(
+            f"The run {run.name} has done {step:,} steps, which is more than {config.epochs} epochs of {steps_per_epoch:,}.",
+            f"Give it at least {-(-step // steps_per_epoch)} epochs.",
+        )
 
 
 def _summarise(
@@ -142,16 +158,16 @@ def _summarise(
         )  # fmt: skip
         return
     if stopped:
+        from segbench.export.manifest import write_line
+
         there = "the model is kept" if kept.exists() else "before its first step, so there is no model yet"
         tell(f"Stopped at step {info.step:,} of {info.total_steps:,}; {there}.")
-        tell(f"Go on with: segbench train --resume {_quote(run.path)}")
+        tell(f"Go on with: {write_line(['segbench', 'train', '--resume', str(run.path)])}")
+        return
+    if not epochs:
+        tell(f"Nothing was left to do: all {info.total_steps:,} steps were done before.")
+        tell(f"Model: {kept}. To train it longer: --set epochs=N")
         return
     best = f", best mean IoU {write_ratio(info.best_iou)}" if info.best_iou is not None else ""
     tell(f"Done: {info.step:,} steps{f' in {ended.seconds:,.0f} s' if ended else ''}{best}.")
     tell(f"Model: {kept}")
-
-
-def _quote(path: Path) -> str:
-    import shlex
-
-    return shlex.quote(str(path))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import math
 import shlex
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -153,8 +155,9 @@ def write_command(
     words = ["segbench", "predict", str(Path(checkpoint.path).absolute())] if checkpoint else ["segbench", "export"]
     words += [*(str(Path(path).absolute()) for path in options.data or (dataset.path,))]
     words += [*_choose_samples(dataset, indices), "--format", name, "--out", str(out.absolute())]
+    # With "=", because such a value may begin with a dash
     if options.pattern:
-        words += ["--pattern", options.pattern]
+        words += [f"--pattern={options.pattern}"]
     if options.flattening != "table":
         words += ["--flatten", options.flattening]
     if options.instances != "component":
@@ -164,14 +167,21 @@ def write_command(
     if options.reading is not None and reading is not None:
         words += ["--rule", reading.rule]
         for class_name, window in zip(classes.names, reading.windows, strict=True):
-            words += ["--window", f"{class_name}={write_window(window)}"]
+            words += [f"--window={class_name}={write_window(window)}"]
     own = checkpoint.classes if checkpoint is not None else dataset.classes
     for c, color in zip(classes.classes, own.colors if own is not None else (), strict=False):
         if c.color != color:
-            words += ["--color", f"{c.name}={write_color(c.color)}"]
+            words += [f"--color={c.name}={write_color(c.color)}"]
+    if checkpoint is not None:
+        words += ["--batch", str(batch_size)]
     if batch_statistics:
-        words += ["--batch-statistics", "--batch", str(batch_size)]
-    return shlex.join(words)
+        words += ["--batch-statistics"]
+    return write_line(words)
+
+
+def write_line(words: Sequence[str]) -> str:
+    """A command as one line for this system's shell."""
+    return subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)
 
 
 def write_window(window: tuple[float, float]) -> str:
@@ -200,11 +210,11 @@ def _choose_samples(dataset: DatasetInfo, indices: Sequence[int]) -> list[str]:
     """--split where the indices are a whole split or everything, --indices otherwise."""
     wanted = list(indices)
     if wanted == list(range(dataset.count)):
-        return ["--split", "all"]
+        return ["--split=all"]
     first = 0
     for split, count in dataset.splits.items():
         if wanted == list(range(first, first + count)):
-            return ["--split", split]
+            return [f"--split={split}"]
         first += count
     return ["--indices", write_indices(wanted)]
 

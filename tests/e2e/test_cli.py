@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 from PIL import Image
 
 from segbench.cli.main import run_command
+from segbench.events import StepDone
 from segbench.formats.runs import open_run
 
 TINY = ["--set", "network.depth=4", "--set", "data.batch_size=4", "--set", "threads=1"]
@@ -189,6 +191,21 @@ def test_that_a_run_goes_on_and_gets_longer(tmp_path, place, capsys):
     assert summary["step"] == summary["total_steps"]
     assert [epoch["epoch"] for epoch in summary["epochs"]] == [2]
     assert "cannot change" in _sentence(capsys, "train", "--resume", run, "--set", "data.batch_size=2")
+
+
+def test_that_a_run_that_cannot_go_on_as_asked_is_not_changed(
+    place: Workplace, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(place.run, run)
+    assert run_command(["train", "--resume", str(run)]) == 0
+    assert "Nothing was left to do" in capsys.readouterr().out
+    open_run(run).append(StepDone(step=5, loss=0.1, learning_rate=0.1, seconds=1.0, images=4))  # one into the second epoch
+    before = (run / "run.json").read_bytes()
+    assert "at least 2 epochs" in _sentence(capsys, "train", "--resume", run, "--set", "epochs=1")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert "cuda" in _sentence(capsys, "train", "--resume", run, "--set", "epochs=2", "--device", "cuda")
+    assert (run / "run.json").read_bytes() == before
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends Ctrl+C to a whole console")

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import shlex
+import sys
 
 import msgspec
 import numpy as np
@@ -15,7 +16,7 @@ from segbench.cli.arguments import build_parser
 from segbench.cli.choosing import choose_colors, choose_reading, read_indices
 from segbench.errors import SegbenchError
 from segbench.export import ExportOptions, export, writer
-from segbench.export.manifest import write_indices
+from segbench.export.manifest import write_indices, write_line
 from segbench.export.naming import Named, check_pattern, clean, make_stem, plan_names
 from segbench.export.options import check_options
 from segbench.records import Reading
@@ -328,6 +329,31 @@ def test_that_the_manifests_command_means_the_same_export(shapes, predictor, tmp
     assert choose_reading(predictor.reading, shapes.info.classes, "probability", parsed) == reading
 
 
+def test_that_words_of_the_command_may_begin_with_a_dash(shapes, predictor, tmp_path):
+    first, *others = shapes.info.classes.classes
+    dashed = msgspec.structs.replace(first, name="-a b")
+    classes = msgspec.structs.replace(shapes.info.classes, classes=(dashed, *others))
+    predictor.info = msgspec.structs.replace(predictor.info, classes=classes)
+    reading = Reading("windows", ((0.6, 1.0),) * 3)
+    colors = ((1, 2, 3), *classes.colors[1:])
+    _run("planes", predictor, shapes, [0], tmp_path, pattern="-{stem}-{class}", reading=reading, colors=colors)
+    parsed = build_parser("predict").parse_args(shlex.split(_manifest(tmp_path)["command"])[1:])
+    assert parsed.pattern == "-{stem}-{class}"
+    assert choose_reading(predictor.reading, classes, "probability", parsed) == reading
+    assert choose_colors(classes, parsed) == colors
+
+
+def test_that_the_command_always_names_the_batch(shapes, predictor, tmp_path):
+    list(export("planes", predictor, shapes, [0], tmp_path, batch_size=3))
+    assert build_parser("predict").parse_args(shlex.split(_manifest(tmp_path)["command"])[1:]).batch == 3
+
+
+def test_that_a_command_is_written_for_this_systems_shell(monkeypatch):
+    assert write_line(["segbench", "a b"]) == "segbench 'a b'" or sys.platform == "win32"
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert write_line(["segbench", "C:\\a b"]) == 'segbench "C:\\a b"'
+
+
 def test_that_the_command_names_the_colours_that_are_not_the_checkpoints(shapes, predictor, tmp_path):
     own = predictor.info.classes.colors
     colors = (own[0], (1, 2, 255), own[2])
@@ -335,7 +361,7 @@ def test_that_the_command_names_the_colours_that_are_not_the_checkpoints(shapes,
     manifest = _manifest(tmp_path)
     assert [tuple(c["color"]) for c in manifest["classes"]] == list(colors)
     words = shlex.split(manifest["command"])
-    assert [word for word in words if "#" in word] == ["disk=#0102ff"]
+    assert [word for word in words if "#" in word] == ["--color=disk=#0102ff"]
     parsed = build_parser("predict").parse_args(words[1:])
     assert choose_colors(predictor.info.classes, parsed) == colors
 
@@ -347,7 +373,7 @@ def test_that_colours_are_one_a_class(shapes, predictor, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("indices", "words"), [(range(6), "--split all"), (range(3, 6), "--split test"), ([5, 4], "--indices 5,4")]
+    ("indices", "words"), [(range(6), "--split=all"), (range(3, 6), "--split=test"), ([5, 4], "--indices 5,4")]
 )
 def test_that_the_command_names_whole_splits(shapes, predictor, tmp_path, indices, words):
     _run("lecture", predictor, shapes, indices, tmp_path)
