@@ -107,6 +107,10 @@ class Dataset:
         _, source, i = self._place(index)
         return source.objects(i) if isinstance(source, CountingSource) else None
 
+    def find_white(self) -> float:
+        """The value of pictures of more than 8 bits that becomes 255; 0 if the pictures have 8 bits. Reads some files at first."""
+        return next((s.find_white() for s in self._sources.values() if isinstance(s, FileSource)), 0.0)
+
     def read_truth(self, index: int) -> tuple[Masks | None, tuple[tuple[int, Box], ...], tuple[int, int]]:
         """Masks and boxes as in a Sample, and the picture's size, without decoding the picture where that can be avoided."""
         _, source, i = self._place(index)
@@ -250,7 +254,7 @@ def open_images(paths: Sequence[Path]) -> Dataset:
         folder, names = folders.pop(), [file.name for file in files]
     else:
         folder, names = Path(), [str(file) for file in files]
-    source = FileSource(str(folder), names, WhiteLevel(files), flat=True)
+    source = FileSource(str(folder), names, WhiteLevel(folder, names), flat=True)
     info = DatasetInfo(
         name=files[0].name if len(files) == 1 else f"{len(files)} pictures",
         format="images",

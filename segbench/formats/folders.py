@@ -30,7 +30,7 @@ from segbench.formats.classes import (
     load_palette,
     read_class_file,
 )
-from segbench.formats.images import WHITE_LEVEL_FILES, WhiteLevel
+from segbench.formats.images import WhiteLevel
 from segbench.formats.masks import MaskProbe, MaskRule, build_rule, probe_masks
 from segbench.formats.sources import (
     FileLookup,
@@ -82,7 +82,7 @@ def open_folder(path: Path) -> Generator[Progressed, None, FoundDataset | None]:
             return None
     yield Progressed("listing", sum(len(pair.images.images) for pair in pairs), 0)
     first = pairs[0].images
-    white = WhiteLevel([os.path.join(first.path, name) for name in first.images[:WHITE_LEVEL_FILES]])
+    white = WhiteLevel(first.path, first.images)
     if any(pair.masks and pair.masks.images for pair in pairs):
         return (yield from _open_labels(path, pairs, white))
     if any(pair.masks and pair.masks.folders for pair in pairs):

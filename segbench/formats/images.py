@@ -2,7 +2,8 @@
 
 Rules: grey becomes three equal channels; palettes are looked up; transparency is dropped, colours stay as stored; EXIF rotation is
 honoured; of an animation the first frame counts. Pictures with more than 8 bits are divided by a white level: the smallest 2^n - 1
-that holds the largest value (1 for floating point up to 1), found once a dataset, so that its pictures stay comparable.
+that holds the largest value (1 for floating point up to 1) of some files of the dataset, always the same ones, so that its pictures
+stay comparable and none depends on which was read first; what is brighter becomes 255.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ SUFFIXES = frozenset((
     ".jp2", ".j2k", ".tga",
 ))  # fmt: skip
 PIXEL_LIMIT = 2**27  # 134 million: 400 MB as RGB, a square of 11,585
-WHITE_LEVEL_FILES = 8
+WHITE_LEVEL_FILES = 32
 _FORMATS = ("PNG", "JPEG", "BMP", "DIB", "TIFF", "WEBP", "GIF", "PPM", "JPEG2000", "TGA")
 _ORIENTATION = 0x0112
 _EXIF_KEYS = ("exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp")
@@ -81,7 +82,7 @@ def opened(path: PathLike, what: str = "image") -> Iterator[Image.Image]:
 def read_image(path: PathLike, white: WhiteLevel | None = None) -> NDArray[np.uint8]:
     """A picture as uint8 (H, W, 3) RGB by the rules above. Raises SegbenchError naming the file.
 
-    white: the dataset's white level for pictures of more than 8 bits; None takes the picture's own.
+    white: the dataset's white level for pictures of more than 8 bits; None, or one that found none, takes the picture's own.
     """
     with opened(path) as image:
         values = _decode(image, path)
@@ -130,28 +131,33 @@ def turn_upright(values: NDArray[Any], orientation: int) -> NDArray[Any]:
 
 
 class WhiteLevel:
-    """The value that becomes 255 in a dataset's pictures of more than 8 bits. Read from its first few files when first needed."""
+    """The value that becomes 255 in a dataset's pictures of more than 8 bits: read from some of its files, evenly spread, when it is
+    first needed.
 
-    def __init__(self, paths: Sequence[PathLike]) -> None:
-        self._paths = list(paths[:WHITE_LEVEL_FILES])
+    files: paths relative to `folder`.
+    """
+
+    def __init__(self, folder: PathLike, files: Sequence[str]) -> None:
+        picks = np.linspace(0, len(files) - 1, min(WHITE_LEVEL_FILES, len(files))).round().astype(int)
+        self._paths = [os.path.join(folder, files[k]) for k in picks]
         self._lock = threading.Lock()
         self._level: float | None = None
 
-    def find(self, values: NDArray[Any]) -> float:
-        """The level; `values` are those of the picture at hand, which counts, too, if it is the first to ask."""
+    def find(self) -> float:
+        """The level; 0 if none of the files has more than 8 bits."""
         with self._lock:
             if self._level is None:
-                levels = [find_white_level(values)]
-                for path in self._paths:
-                    try:
-                        with opened(path) as image:
-                            others = _decode(image, path)
-                    except SegbenchError:
-                        continue  # a broken file is told when it is looked at
-                    if others.dtype != np.uint8:
-                        levels.append(find_white_level(others))
-                self._level = max(levels)
+                self._level = max(filter(None, map(_measure_white, self._paths)), default=0.0)
             return self._level
+
+
+def _measure_white(path: PathLike) -> float | None:
+    """The level of one file; None if it has 8 bits, which its header tells, or is broken, which is told when it is looked at."""
+    try:
+        with opened(path) as image:
+            return find_white_level(_decode(image, path)) if _is_deep(image) else None
+    except SegbenchError:
+        return None
 
 
 def find_white_level(values: NDArray[Any]) -> float:
@@ -162,19 +168,25 @@ def find_white_level(values: NDArray[Any]) -> float:
     return float(2 ** max(8, int(min(top, 2.0**62)).bit_length()) - 1)
 
 
+def _is_deep(image: Image.Image) -> bool:
+    """Whether a picture whose pixels are not decoded yet has more than 8 bits a channel."""
+    return image.mode.startswith("I") or image.mode == "F" or _find_lower_bytes(image) is not None
+
+
 def _decode(image: Image.Image, path: PathLike) -> NDArray[Any]:
     """uint8 (H, W, 3), or for deeper pictures uint16, int32 or float32 (H, W) or (H, W, 3); upright."""
-    deep_color = _swap_bytes(getattr(image, "tile", ())) if image.mode in ("RGB", "RGBA", "RGBX") else None
+    lower_bytes = _find_lower_bytes(image)
     orientation = find_orientation(image)
     image.load()
     values: NDArray[Any]
-    if deep_color is not None:
-        # Pillow keeps the upper byte of 16-bit colours; read again with the byte order swapped, it gives the lower one
+    if lower_bytes is not None:
+        # Pillow keeps the upper byte of 16-bit colours, so the file is read again for the lower one
+        tiles, channels = lower_bytes
         upper = np.asarray(image)[..., :3]
         with opened(path) as again:
-            again.tile = deep_color  # type: ignore[attr-defined]
+            again.tile = tiles  # type: ignore[attr-defined]
             again.load()
-            values = upper.astype(np.uint16) << 8 | np.asarray(again)[..., :3]
+            values = upper.astype(np.uint16) << 8 | np.asarray(again)[..., channels]
     elif image.mode.startswith("I") or image.mode == "F":
         values = np.asarray(image)
         if values.dtype.kind == "f":
@@ -184,22 +196,27 @@ def _decode(image: Image.Image, path: PathLike) -> NDArray[Any]:
     return turn_upright(values, orientation)
 
 
-def _swap_bytes(tiles: Sequence[Any]) -> list[Any] | None:
-    """Tiles that decode the other byte of 16-bit colours; None if these are not 16-bit colours."""
-    swapped = []
-    for tile in tiles:
+def _find_lower_bytes(image: Image.Image) -> tuple[list[Any], slice] | None:
+    """Tiles that decode the other byte of 16-bit colours, and the channels it then stands in; None if these are not 16-bit colours."""
+    if image.mode not in ("RGB", "RGBA", "RGBX"):
+        return None
+    tiles, channels = [], slice(0, 3)
+    for tile in getattr(image, "tile", ()):
         raw = tile.args if isinstance(tile.args, str) else tile.args[0] if tile.args else None
         colors, _, depth = raw.partition(";") if isinstance(raw, str) else ("", "", "")
-        if not colors.startswith("RGB") or depth not in _OTHER_BYTE:
+        if raw == "LA;16B":  # read as four bytes, they are grey's upper and lower one, then alpha's
+            other, channels = "RGBA", slice(1, 2)
+        elif colors.startswith("RGB") and depth in _OTHER_BYTE:  # with the byte order swapped, the upper byte is the lower one
+            other = f"{colors};{_OTHER_BYTE[depth]}"
+        else:
             return None
-        other = f"{colors};{_OTHER_BYTE[depth]}"
-        swapped.append(tile._replace(args=other if isinstance(tile.args, str) else (other, *tile.args[1:])))
-    return swapped or None
+        tiles.append(tile._replace(args=other if isinstance(tile.args, str) else (other, *tile.args[1:])))
+    return (tiles, channels) if tiles else None
 
 
 def _scale(values: NDArray[Any], white: WhiteLevel | None) -> NDArray[np.uint8]:
     if values.dtype != np.uint8:
-        level = white.find(values) if white else find_white_level(values)
+        level = (white.find() if white else 0) or find_white_level(values)
         if values.dtype == np.uint16:
             table = np.minimum(np.arange(65536) * 255.0 / level + 0.5, 255).astype(np.uint8)
             values = table[values]

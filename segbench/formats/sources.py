@@ -233,6 +233,10 @@ class FileSource:
         """uint8 (h, w, 3), at least `side` pixels on its longest side if the picture has them; of JPEGs a small version."""
         return read_preview(self.path(i), side, self._white)
 
+    def find_white(self) -> float:
+        """The value of pictures of more than 8 bits that becomes 255; 0 if the pictures have 8 bits."""
+        return self._white.find()
+
     def size(self, i: int) -> tuple[int, int]:
         """Height and width from the file's header."""
         return read_size(self.path(i))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator
 from pathlib import Path
 
@@ -70,7 +69,7 @@ def open_voc(path: Path) -> Generator[Progressed, None, FoundDataset | None]:
             f"{root} is laid out like Pascal VOC, but none of its listed images is in JPEGImages.",
             "Unpack the whole archive, images and lists together.",
         )
-    white = WhiteLevel([os.path.join(images.path, name) for names in splits.values() for name in names[:8]])
+    white = WhiteLevel(images.path, next(iter(splits.values())))
     truth = LabelFiles(masks, build_rule(index_table, naming.colors))
     sources = {
         split: FileSource(images.path, names, white, index_table.table, truth) for split, names in splits.items()

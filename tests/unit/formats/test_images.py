@@ -29,14 +29,14 @@ def save(path: Path, array: np.ndarray, **options: object) -> Path:
 
 
 def write_deep_png(path: Path, values: np.ndarray) -> Path:
-    """A 16-bit PNG of uint16 (H, W, 1 | 3 | 4), which Pillow itself cannot write in colour."""
+    """A 16-bit PNG of uint16 (H, W, 1 to 4), which Pillow itself cannot write in colour."""
     height, width, channels = values.shape
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
-    header = struct.pack(">IIBBBBB", width, height, 16, {1: 0, 3: 2, 4: 6}[channels], 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, 16, {1: 0, 2: 4, 3: 2, 4: 6}[channels], 0, 0, 0)
     path.write_bytes(
         b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
     )
@@ -129,6 +129,13 @@ def test_that_16_bit_colours_keep_both_of_their_bytes(tmp_path, channels):
     np.testing.assert_array_equal(read, (values[..., :3] * (255 / 1023) + 0.5).astype(np.uint8))
 
 
+def test_that_16_bit_grey_with_alpha_keeps_both_of_its_bytes(tmp_path):
+    values = RNG.integers(0, 1024, (6, 5, 2), dtype=np.uint16)
+    values[0, 0, 0] = 1023
+    read = read_image(write_deep_png(tmp_path / "a.png", values))
+    np.testing.assert_array_equal(read, (values[..., :1] * (255 / 1023) + 0.5).astype(np.uint8).repeat(3, axis=2))
+
+
 def test_that_16_bit_grey_png_and_tiff_give_the_same(tmp_path):
     values = RNG.integers(0, 65536, (6, 5, 1), dtype=np.uint16)
     tiff = save(tmp_path / "a.tif", values[..., 0])
@@ -144,10 +151,23 @@ def test_that_one_white_level_serves_the_whole_dataset(tmp_path):
     dark = save(tmp_path / "1.png", np.full((2, 2), 1000, np.uint16))
     bright = save(tmp_path / "2.png", np.full((2, 2), 4000, np.uint16))
     brighter = save(tmp_path / "3.png", np.full((2, 2), 9000, np.uint16))
-    white = WhiteLevel([dark, bright])
-    assert [int(read_image(p, white)[0, 0, 0]) for p in (dark, bright, brighter)] == [62, 249, 255]
-    again = WhiteLevel([dark, bright])
-    assert [int(read_image(p, again)[0, 0, 0]) for p in (bright, dark)] == [249, 62]
+    for order in ((dark, bright, brighter), (brighter, bright, dark)):
+        white = WhiteLevel(tmp_path, ["1.png", "2.png"])
+        read = {path: int(read_image(path, white)[0, 0, 0]) for path in order}
+        assert [read[path] for path in (dark, bright, brighter)] == [62, 249, 255]
+
+
+def test_that_the_white_level_comes_from_files_spread_over_the_whole_dataset(tmp_path):
+    names = [f"{k}.png" for k in range(100)]
+    for k, name in enumerate(names):
+        save(tmp_path / name, np.full((2, 2), 60000 if k == 99 else 1000, np.uint16))
+    assert WhiteLevel(tmp_path, names).find() == 65535
+
+
+def test_that_files_of_8_bits_have_no_white_level_and_say_so_in_their_headers(tmp_path, monkeypatch):
+    save(tmp_path / "a.png", CORNERS)
+    monkeypatch.setattr(images, "_decode", lambda *_: pytest.fail("decoded"))
+    assert WhiteLevel(tmp_path, ["a.png"]).find() == 0
 
 
 def test_that_a_picture_over_the_pixel_limit_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
