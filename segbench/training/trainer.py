@@ -76,13 +76,9 @@ def _train(
     assert dataset.info.classes is not None, "divide has checked it"
     trainee = build_trainee(config, dataset.info.classes, len(division.train))
     progress = trainee.progress
-    if run.checkpoint("last").exists():
+    fresh = not run.checkpoint("last").exists()
+    if not fresh:
         resume(trainee, run.checkpoint("last"))
-    else:
-        trainee.scaling = Scaling(*(yield from measure_scaling(config.data, dataset, division.train)))
-    baselines = yield from measure_baselines(
-        trainee.target, trainee.loss, dataset, division.train, config.data.batch_size
-    )
     steps_per_epoch = count_batches(len(division.train), config.data.batch_size)
     total = steps_per_epoch * config.epochs
     saved_step, saved_at = progress.step, time.monotonic()
@@ -102,6 +98,12 @@ def _train(
         return log(CheckpointSaved(kind, str(run.checkpoint(kind)), progress.step))
 
     try:
+        if fresh:
+            mean, deviation = yield from measure_scaling(config.data, dataset, division.train)
+            trainee.scaling = Scaling(mean, deviation, dataset.find_white())
+        baselines = yield from measure_baselines(
+            trainee.target, trainee.loss, dataset, division.train, config.data.batch_size
+        )
         yield log(describe_start(config, trainee, division, run, steps_per_epoch, baselines))
         while progress.epochs < config.epochs:
             epoch, done = progress.epochs, progress.step - progress.epochs * steps_per_epoch

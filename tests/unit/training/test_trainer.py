@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
+from PIL import Image
 
 from segbench.config import TrainConfig, override, parse, to_dict
-from segbench.data.dataset import Dataset
+from segbench.data.dataset import Dataset, open_dataset
 from segbench.errors import OutOfMemory, SegbenchError
 from segbench.events import (
     CheckpointSaved,
@@ -218,7 +220,7 @@ def test_that_a_run_stopped_before_its_first_step_is_no_crashed_one(
     job = train(SMALL, shapes, run)
     next(e for e in job if isinstance(e, seen))
     job.close()
-    assert run.describe().state == ("new" if seen is Progressed else "stopped")
+    assert run.describe().state == "stopped"
     assert not run.is_training()
 
 
@@ -305,6 +307,39 @@ def test_that_label_data_of_mixed_sizes_with_void_trains(tmp_path: Path, setting
     assert epochs[-1].train_loss < epochs[0].train_loss
     assert epochs[-1].scores is not None
     assert epochs[-1].scores.pixel_accuracy is not None
+
+
+def open_files(folder: Path, images: list[NDArray[Any]]) -> Dataset:
+    """A dataset on disk of these images, with masks of two classes."""
+    for k, image in enumerate(images):
+        for kind, pixels in (("images", image), ("masks", np.full(image.shape[:2], k % 2, np.uint8))):
+            (folder / kind).mkdir(exist_ok=True)
+            Image.fromarray(pixels).save(folder / kind / f"{k}.png")
+    opening = open_dataset(folder)
+    while True:
+        try:
+            next(opening)
+        except StopIteration as stop:
+            opened: Dataset = stop.value
+            return opened
+
+
+def test_that_a_run_whose_data_cannot_be_read_has_failed(tmp_path: Path) -> None:
+    dataset = open_files(tmp_path, [np.zeros((16, 16), np.uint8)] * 4)
+    (tmp_path / "images" / "2.png").write_bytes(b"cut short")
+    config = one_class_a_pixel(["data.hold_out=0"])
+    run = start(tmp_path / "runs", dataset, config)
+    with pytest.raises(SegbenchError, match="2.png"):
+        list(train(config, dataset, run))
+    assert run.describe().state == "failed"
+
+
+def test_that_a_checkpoint_keeps_the_white_level_of_its_pictures(tmp_path: Path) -> None:
+    dataset = open_files(tmp_path, [np.full((16, 16), 1000 * k, np.uint16) for k in range(4)])
+    config = one_class_a_pixel(["epochs=1"])
+    run = start(tmp_path / "runs", dataset, config)
+    list(train(config, dataset, run))
+    assert read_checkpoint(run.checkpoint("last"))[0].scaling.white == 4095
 
 
 def test_that_what_cannot_be_trained_is_said_before_a_step_is_made(tmp_path: Path, shapes: Dataset) -> None:
