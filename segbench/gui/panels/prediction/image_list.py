@@ -197,4 +197,6 @@ class ImageList(QWidget):
 def _count_images(scored: int, total: int) -> str:
     """ "6 images", or "5 of 6 images, 1 without masks"."""
     images = "image" if total == 1 else "images"
-    return f"{total:,} {images}" if scored == total else f"{scored:,} of {total:,} {images}, {total - scored:,} without masks"
+    if scored == total:
+        return f"{total:,} {images}"
+    return f"{scored:,} of {total:,} {images}, {total - scored:,} without masks"

@@ -106,8 +106,9 @@ class Stage(QWidget):
             canvas.setVisible(name in LAYOUTS[mode] and (name != "truth" or self._has_truth))
             canvas.set_empty_text(self._problem or WITHOUT_PICTURE[name])
         if not (self._problem or self._compares):
-            why = "The classes are others than the network’s" if self._has_truth else "There are no masks to compare with"
-            self.canvases["difference"].set_empty_text(why)
+            self.canvases["difference"].set_empty_text(
+                "The classes are others than the network’s" if self._has_truth else "There are no masks to compare with"
+            )
         self._arrange()
         self._legends.setVisible(mode == "scores" or (mode == "difference" and self._compares))
         if mode in ("difference", "scores"):
