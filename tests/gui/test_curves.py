@@ -183,6 +183,28 @@ def test_that_compared_runs_have_their_own_colours_and_names(plot: CurvePlot) ->
     assert ("a", "loss") in plot.loss_chart.lines
 
 
+def test_that_classes_wait_to_be_asked_for_once_runs_are_compared(plot: CurvePlot) -> None:
+    _show(plot, "a")
+    assert ("a", "disk") in plot.iou_chart.lines
+    _show(plot, "a", "b")
+    assert set(plot.iou_chart.lines) == {("a", "mean"), ("b", "mean")}
+    plot.show_runs(["a"])
+    plot.redraw()
+    assert ("a", "disk") in plot.iou_chart.lines
+
+
+@pytest.mark.filterwarnings("error")
+def test_that_switching_to_logarithms_never_reads_the_range_as_powers(plot: CurvePlot) -> None:
+    plot.add("a", [make_facts()[0], *(StepDone(i, 400.0 + i, 1e-3, 0.1 * i, 4) for i in range(1, 99))], "a")
+    plot.show_runs(["a"])
+    plot.redraw()
+    for log in (True, False):
+        plot.findChild(QCheckBox, "log_scale").setChecked(log)
+        low, high = plot.loss_chart.view.viewRange()[1]  # before it is drawn again
+        assert (2.0 < low < high < 4.0) if log else (100.0 < low < high < 10_000.0)
+        plot.loss_chart.grab()
+
+
 def test_that_the_log_scale_leaves_out_what_has_no_logarithm(plot: CurvePlot) -> None:
     plot.add("a", make_facts(10), "a")
     plot.add("a", [StepDone(11, 0.0, 0.0, 1.0, 4), StepDone(12, float("nan"), 1e-3, 1.0, 4)])
@@ -238,6 +260,22 @@ def test_that_each_part_can_be_shown_alone(plot: CurvePlot) -> None:
 def test_that_reference_levels_are_labelled_with_their_values(plot: CurvePlot) -> None:
     _show(plot, "a")
     assert [level.label for level in plot.loss_chart.levels] == ["predicts nothing  1.2", "best constant  1.1"]
+
+
+def test_that_a_label_without_a_place_is_left_to_the_legend(plot: CurvePlot) -> None:
+    _show(plot, "a")
+    chart = plot.loss_chart
+    labels = [text for _, _, text in chart._levels]
+    assert all(text.isVisible() for text in labels)
+    plot.resize(260, 420)
+    QApplication.processEvents()
+    chart.view.resize(80, chart.view.height())  # no wider than one label
+    levels = [Level(1.2, "predicts nothing  1.2", QColor("black")), Level(1.19, "best constant  1.19", QColor("green"))]
+    chart.set_levels([*levels, Level(1.21, "a third one  1.21", QColor("red"))])
+    chart.draw(0, 300, ignore_outliers=False)
+    boxes = [text.mapRectToScene(text.boundingRect()) for _, _, text in chart._levels if text.isVisible()]
+    assert len(boxes) == 2
+    assert not boxes[0].intersects(boxes[1])
 
 
 def test_that_the_lectures_averages_stand_over_the_steps_they_were_taken_from() -> None:

@@ -210,7 +210,12 @@ class Chart(pg.PlotWidget):
 
     def set_log(self, log: bool) -> None:
         """Switches the y axis; spans and the best marker have to be set again."""
+        if log == self._log:
+            return
         self._log = log
+        # The axis may be painted before the next drawing: the range seen now must not be read as powers of ten
+        low, high = (math.log10(max(y, 1e-9)) if log else 10.0**y for y in self.view.viewRange()[1])
+        self.view.setYRange(low, high, padding=0)
         self.getAxis("left").setLogMode(log)
         self._y_range = None
 
@@ -317,16 +322,18 @@ class Chart(pg.PlotWidget):
             y = float(self._scale(np.array([level.y]))[0])
             shown = math.isfinite(y) and y0 <= y <= y1
             line.setVisible(shown)
-            text.setVisible(shown)
             if shown:
                 line.setData([x0, x1], [y, y])
-                right, below = self._choose_corner(level, text.boundingRect().size(), y, taken)
+            corner = self._choose_corner(level, text.boundingRect().size(), y, taken) if shown else None
+            text.setVisible(corner is not None)  # without a place for it, the legend tells the value
+            if corner is not None:
+                right, below = corner
                 text.setAnchor((float(right), 0.0 if below else 1.0))
                 text.setPos(x1 if right else x0, y)
 
-    def _choose_corner(self, level: Level, size: QSizeF, y: float, taken: list[QRectF]) -> tuple[bool, bool]:
-        """(at the right, below the line): the first place where a label covers no span, no other label and no edge. Adds it to
-        those that are taken."""
+    def _choose_corner(self, level: Level, size: QSizeF, y: float, taken: list[QRectF]) -> tuple[bool, bool] | None:
+        """(at the right, below the line): the first place where a label covers no span, no other label and no edge, None if
+        there is none. Adds it to those that are taken."""
         (x0, x1), (y0, y1) = self.view.viewRange()
         across, down = self.view.width() / max(x1 - x0, 1e-12), self.view.height() / max(y1 - y0, 1e-12)
         scaled = self._scale(np.array([height for _, _, height in self._pieces], np.float64))
@@ -337,20 +344,14 @@ class Chart(pg.PlotWidget):
         ]
         middle = (y1 - y) * down
         places = [(right, below) for right in (True, False) for below in (not level.above, level.above)]
-        rects = []
         for right, below in places:
             left = self.view.width() - size.width() if right else 0.0
-            rects.append(QRectF(left, middle if below else middle - size.height(), size.width(), size.height()))
-        free = (
-            place
-            for place, rect in enumerate(rects)
-            if rect.top() >= 0
-            and rect.bottom() <= self.view.height()
-            and not any(rect.intersects(other) for other in (*spans, *taken))
-        )
-        chosen = next(free, 0)
-        taken.append(rects[chosen])
-        return places[chosen]
+            rect = QRectF(left, middle if below else middle - size.height(), size.width(), size.height())
+            inside = rect.top() >= 0 and rect.bottom() <= self.view.height()
+            if inside and not any(rect.intersects(other) for other in (*spans, *taken)):
+                taken.append(rect)
+                return right, below
+        return None
 
     def restyle(self) -> None:
         """Takes over the theme's colours."""

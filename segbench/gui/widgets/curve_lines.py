@@ -91,9 +91,12 @@ def _add_iou(
     for place, ((name, series), shade) in enumerate(zip(run.classes.items(), shades, strict=True)):
         style = (SOLID, DASH, DOT)[number % 3] if color else (SOLID, DASH, DASH_DOT)[place % 3]
         line = Line(series, shade, 1, style, marks=True, order=10)
-        made.add("iou", (key, name), name, f"IoU of {name} on the validation images.", line)
+        # Compared, they are too many, and a class may have a run's colour: they wait to be asked for. A row of its own, as the
+        # legend shows again what was shown before, and alone they were
+        row = (key, name) if color is None else (key, name, "compared")
+        made.add("iou", row, name, f"IoU of {name} on the validation images.", line)
         if color is not None:
-            made.hidden.append((key, name))  # too many lines at once: they wait to be asked for
+            made.hidden.append(row)
 
 
 def _add_levels(made: Composition, run: RunCurves) -> None:
