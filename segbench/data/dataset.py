@@ -83,6 +83,11 @@ class Dataset:
         _, source, i = self._place(index)
         return source.name(i)
 
+    def path(self, index: int) -> str:
+        """Where a sample's picture stands; "" where it is no file of its own."""
+        _, source, i = self._place(index)
+        return source.path(i) if isinstance(source, FileSource) else ""
+
     def read(self, index: int) -> Sample:
         """A sample with its arrays read-only. Raises SegbenchError naming the file that cannot be used."""
         split, source, i = self._place(index)

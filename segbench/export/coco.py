@@ -89,15 +89,20 @@ def _collect(
     samples: Iterable[MaskedSample], path: Path, classes: ClassTable, total: int, options: ExportOptions
 ) -> Generator[MaskedSample, None, None]:
     images: list[dict[str, Any]] = []
+    nameless: list[tuple[dict[str, Any], str]] = []  # images that are no files of their own, with their splits
     annotations: list[dict[str, Any]] = []
     last = None
     for masked in samples:
         if last is not None:
             yield last
         height, width = masked.size
-        images.append({"id": masked.index, "file_name": masked.name, "height": height, "width": width})
+        file_name = masked.file or masked.name
+        images.append({"id": masked.index, "file_name": file_name, "height": height, "width": width})
+        if not masked.file:
+            nameless.append((images[-1], masked.split))
         annotations += _annotate(masked, options, len(annotations) + 1)
         last = masked
+    _tell_apart(nameless)
     categories = [
         {"id": k + 1, "name": c.name, "supercategory": "", "color": list(c.color)}
         for k, c in enumerate(classes.classes)
@@ -108,6 +113,16 @@ def _collect(
     write_atomically(path, msgspec.json.encode(document))
     if last is not None:  # the last sample is reported when the file stands
         yield last
+
+
+def _tell_apart(images: list[tuple[dict[str, Any], str]]) -> None:
+    """Puts the split before names that several splits have."""
+    splits: dict[str, set[str]] = {}
+    for image, split in images:
+        splits.setdefault(image["file_name"], set()).add(split)
+    for image, split in images:
+        if len(splits[image["file_name"]]) > 1:
+            image["file_name"] = f"{split}/{image['file_name']}"
 
 
 def _show(masked: MaskedSample, options: ExportOptions) -> list[NDArray[np.uint8]]:

@@ -23,7 +23,8 @@ class MaskedSample:
 
     planes: bool (K, H, W). labels: uint8 (H, W) class index or IGNORE, where the truth of an exclusive dataset is known as
     such; None otherwise. scores: float16 (K, H, W) of a prediction, None for truth. image: uint8 (H, W, 3), None where the
-    format does not ask for it. boxes: the dataset's own, for truth.
+    format does not ask for it. boxes: the dataset's own, for truth. file: the picture's path from the dataset's folder on, with
+    "/"; "" where it is no file of its own.
     """
 
     index: int
@@ -36,6 +37,7 @@ class MaskedSample:
     scale: str
     image: NDArray[np.uint8] | None
     boxes: tuple[tuple[int, Box], ...] = ()
+    file: str = ""
 
     @property
     def size(self) -> tuple[int, int]:

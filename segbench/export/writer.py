@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -39,6 +40,7 @@ class Source(Protocol):
     def __len__(self) -> int: ...
     def name(self, index: int) -> str: ...
     def split_of(self, index: int) -> str: ...
+    def path(self, index: int) -> str: ...
     def read(self, index: int) -> Sample: ...
 
 
@@ -246,16 +248,28 @@ def _read(
     """The masks of samples, one after the other."""
     if predictor is None:
         for index in indices:
-            yield mask_truth(dataset.read(index), classes)
+            yield dataclasses.replace(mask_truth(dataset.read(index), classes), file=_find_file(dataset, index))
         return
     predicting = predictor.predict_samples(dataset, indices, batch_size)
     try:
         for event in predicting:
             prediction = event.prediction
             image = dataset.read(prediction.index).image if exporter.needs_image else None
-            yield mask_prediction(prediction, classes, dataset.split_of(prediction.index), options.reading, image)
+            split, file = dataset.split_of(prediction.index), _find_file(dataset, prediction.index)
+            yield dataclasses.replace(mask_prediction(prediction, classes, split, options.reading, image), file=file)
     finally:
         predicting.close()
+
+
+def _find_file(dataset: Source, index: int) -> str:
+    """A sample's picture as MaskedSample.file tells it; one outside of the dataset's folder by its whole path."""
+    path = dataset.path(index)
+    if not path or path == dataset.info.path:
+        return Path(path).name
+    try:
+        return Path(path).relative_to(dataset.info.path).as_posix()
+    except ValueError:
+        return Path(path).as_posix()
 
 
 def _write_each(

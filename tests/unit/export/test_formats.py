@@ -150,6 +150,27 @@ def test_that_coco_annotations_hold_each_component_with_its_box_area_and_runs(sh
     assert np.array_equal(together, planes)
 
 
+def test_that_coco_tells_apart_samples_that_two_splits_name_alike(shapes, tmp_path):
+    events, _ = _export("coco", None, shapes, [0, 1, 3], tmp_path)
+    images = json.loads(Path(events[0].paths[0]).read_text("utf-8"))["images"]
+    assert [image["file_name"] for image in images] == ["train/00000", "00001", "test/00000"]
+
+
+def test_that_coco_names_the_picture_files(tmp_path):
+    for split, name in (("train", "a.png"), ("train", "a.jpg"), ("val", "a.png")):
+        for kind, picture in (("images", np.zeros((4, 6, 3), np.uint8)), ("masks", np.ones((4, 6), np.uint8))):
+            (tmp_path / "data" / split / kind).mkdir(parents=True, exist_ok=True)
+            file = name if kind == "images" else f"{Path(name).stem}.png"
+            Image.fromarray(picture).save(tmp_path / "data" / split / kind / file)
+    _, dataset = _drain(open_dataset(tmp_path / "data"))
+    events, _ = _export("coco", None, dataset, range(3), tmp_path / "out")
+    images = json.loads(Path(events[0].paths[0]).read_text("utf-8"))["images"]
+    assert len(images) == 3
+    for image in images:
+        assert (tmp_path / "data" / image["file_name"]).is_file()
+    assert len({image["file_name"] for image in images}) == 3
+
+
 def test_that_coco_can_have_one_annotation_a_class(street, tmp_path):
     events, _ = _export("coco", None, street, [0, 1], tmp_path, instances="class")
     document = json.loads(Path(events[0].paths[0]).read_text("utf-8"))
