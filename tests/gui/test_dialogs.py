@@ -141,6 +141,7 @@ def bar(qtbot):
     opened.setShortcut("Ctrl+O")
     below = file.addMenu("More")
     below.addAction("&Generate shapes…")
+    below.addAction("&Dusk").setShortcut("Ctrl+U")
     file.addSeparator()
     file.addAction("Asleep").setEnabled(False)
     menu_bar.addMenu("&View").addAction("Dark").setCheckable(True)
@@ -154,7 +155,7 @@ def test_that_the_palette_runs_what_the_letters_find(bar, qtbot, any_theme):
     palette = CommandPalette(list_entries(bar))
     qtbot.addWidget(palette)
     palette.show()
-    assert palette.list.topLevelItemCount() == 3  # what is asleep is not listed
+    assert palette.list.topLevelItemCount() == 4  # what is asleep is not listed
     qtbot.keyClicks(palette.search, "gensh")
     qtbot.keyClick(palette.search, Qt.Key.Key_Return)
     assert ran == ["Generate shapes"]
@@ -181,6 +182,7 @@ def test_that_the_shortcut_sheet_is_made_of_the_actions(bar, qtbot, any_theme):
     text = sheet.sheet.toPlainText()
     assert "Open folder" in text
     assert "Ctrl+O" in text
+    assert "More: Dusk" in text
     assert "Generate" not in text  # it has no key
     assert ON_PICTURES[0][1] in text
     sheet.search.setText("ctrl+o")
@@ -195,6 +197,7 @@ def test_that_entries_know_their_menus(bar):
     assert paths == {
         "Open folder": ("File",),
         "Generate shapes": ("File", "More"),
+        "Dusk": ("File", "More"),
         "Asleep": ("File",),
         "Dark": ("View",),
     }

@@ -54,7 +54,8 @@ class ShortcutSheet(QDialog):
         rows: dict[str, list[tuple[str, str]]] = {}
         for entry in self._entries:
             if entry.shortcuts:
-                rows.setdefault(entry.path[0], []).append((entry.shortcuts, entry.title))
+                title = ": ".join((*entry.path[1:], entry.title))  # "Theme: Dark"
+                rows.setdefault(entry.path[0], []).append((entry.shortcuts, title))
         rows["In pictures"] = list(ON_PICTURES)
         border, muted = current_theme().border.name(), current_theme().muted.name()
         parts = []

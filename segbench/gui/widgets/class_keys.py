@@ -33,8 +33,7 @@ class ClassKeys(QMenu):
     def set_classes(self, names: Sequence[str]) -> None:
         """Names the actions after the classes there are."""
         for k, action in enumerate(self.actions()):
-            known = k < len(names)
-            text = f"Show or hide {names[k]}" if known else f"Show or hide class {k + 1}"
-            action.setText(text.replace("&", "&&"))
-            action.setStatusTip(text)
-            action.setEnabled(known)
+            name = names[k] if k < len(names) else str(k + 1)
+            action.setText(name.replace("&", "&&"))
+            action.setStatusTip(f"Show or hide {name}")
+            action.setEnabled(k < len(names))
