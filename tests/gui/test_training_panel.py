@@ -255,6 +255,15 @@ def test_that_wrong_settings_cannot_be_started(page: TrainingView) -> None:
     assert page.start_button.isEnabled()
 
 
+def test_that_a_grey_start_says_why(page: TrainingView, running: Any) -> None:
+    running.session.close_dataset()
+    assert not page.start_button.isEnabled()
+    assert "Open a dataset" in page.start_button.toolTip()
+    page.show_state(TrainingState(phase="completed", name="one", refusal="Open a dataset first."))
+    assert page.header.banner.isVisible()
+    assert page.header.sentence.text() == "Open a dataset first."
+
+
 def test_that_edits_of_the_form_are_undone_row_by_row(page: TrainingView) -> None:
     stack = QUndoStack()
     page.set_undo_stack(stack)

@@ -26,6 +26,7 @@ from segbench.events import (
     JobPaused,
     JobResumed,
     MemoryRead,
+    PageRequested,
     PreviewsUpdated,
     Progressed,
     RunContinueRequested,
@@ -477,6 +478,37 @@ def test_that_a_deleted_run_leaves_the_page(stage: Stage, tmp_path: Path) -> Non
     assert not (stage.view.state.can_continue or stage.view.state.can_predict)
     assert stage.view.last("show_runs") == ((str(elsewhere),),)  # it is in no list, and still there
     assert str(one) not in stage.view.facts
+
+
+def test_that_a_start_that_is_refused_says_why_beside_a_run_that_is_shown(tmp_path: Path) -> None:
+    stage = Stage(None)
+    stage.session.publish([RunOpened(str(make_run(tmp_path)))])
+    stage.pull("open run")
+    assert stage.view.state.phase == "completed"
+    assert "Open a dataset" in stage.view.state.refusal
+    open_another(stage, make_dataset())
+    assert stage.view.state.refusal == ""
+    stage.start()
+    assert "A run is being trained" in stage.view.state.refusal
+
+
+def test_that_starting_goes_to_the_page_on_which_it_trains(stage: Stage) -> None:
+    heard: list[Any] = []
+    stage.session.subscribe(heard.extend)
+    stage.start()
+    assert PageRequested("training") in heard
+
+
+def test_that_a_runs_settings_can_be_used_again(stage: Stage, tmp_path: Path) -> None:
+    assert not stage.view.state.can_use_settings
+    run = create_run(tmp_path / "runs", config.override(config.TrainConfig(), ["epochs=77"]), make_dataset().info)
+    run.change(config=msgspec.structs.replace(run.config, threads=work.count_threads()))
+    stage.session.publish([RunOpened(str(run.path))])
+    stage.pull("open run")
+    assert stage.view.state.can_use_settings
+    stage.presenter.use_settings()
+    (raw,) = stage.view.last("show_settings")
+    assert (raw["epochs"], raw["threads"]) == (77, 0)
 
 
 def test_that_a_renamed_run_has_its_new_name_on_the_page(stage: Stage) -> None:

@@ -26,6 +26,7 @@ PHASES: dict[str, tuple[str, Mark]] = {
     "failed": ("Failed", "bad"),
     "interrupted": ("Interrupted", "warning"),
 }
+ENDED = ("completed", "stopped", "interrupted", "failed")
 FACTS = (
     ("epoch", "Epoch", "Passes over the training images, the present one of all"),
     ("step", "Step", "Optimizer steps done, of all"),
@@ -49,6 +50,7 @@ class TrainingHeader(QFrame):
 
     continue_requested = Signal()
     predict_requested = Signal()
+    settings_requested = Signal()
     show_active_requested = Signal()
     smaller_batch_requested = Signal(int)
 
@@ -96,6 +98,7 @@ class TrainingHeader(QFrame):
         self.bar.setVisible(state.phase != "idle")
         self.continue_button.setVisible(state.can_continue)
         self.predict_button.setVisible(state.can_predict)
+        self.settings_button.setVisible(state.can_use_settings)
         self._show_banner(state)
 
     def fact(self, key: str) -> str:
@@ -115,10 +118,10 @@ class TrainingHeader(QFrame):
             sentence, role = state.sentence, "bad"
         elif state.other:
             sentence = f"{state.other} is being trained meanwhile."
-        elif self._problem and state.phase in ("idle", "completed", "stopped", "interrupted", "failed"):
+        elif self._problem and state.phase in ("idle", *ENDED):
             sentence, role = self._problem, "bad"
-        elif state.sentence and state.phase != "idle":
-            sentence = state.sentence
+        elif state.phase in ENDED:
+            sentence = state.sentence or state.refusal
         if state.phase in ("preparing", "training"):
             self._problem = ""
         self._smaller = state.smaller_batch
@@ -139,9 +142,14 @@ class TrainingHeader(QFrame):
         self.continue_button.clicked.connect(self.continue_requested)
         self.predict_button = build_tool("Predict", "predict_run", "Open its best checkpoint on the prediction page")
         self.predict_button.clicked.connect(self.predict_requested)
+        self.settings_button = build_tool(
+            "Use settings", "use_settings", "Fill the form with the settings that this run was trained with"
+        )
+        self.settings_button.clicked.connect(self.settings_requested)
         row.addWidget(self.name)
         row.addWidget(self.phase)
         row.addStretch(1)
+        row.addWidget(self.settings_button)
         row.addWidget(self.continue_button)
         row.addWidget(self.predict_button)
         return row

@@ -43,7 +43,7 @@ from segbench.gui.panels.training.lecture import is_lecture, load_averages
 from segbench.gui.panels.training.pins import KINDS as PIN_KINDS
 from segbench.gui.panels.training.pins import PinWatch
 from segbench.gui.panels.training.shelf import CurvesView, RunShelf
-from segbench.gui.panels.training.state import Active, RunRecord, TrainingState, resolve
+from segbench.gui.panels.training.state import NO_RUN, Active, RunRecord, TrainingState, resolve
 from segbench.settings import find_runs_folder
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from segbench.jobs import JobRunner
     from segbench.records import RunInfo
 
+BUSY = "A run is being trained. Stop it first, or wait for its end."
 _LOGGED = (TrainingStarted, StepDone, EpochDone, CheckpointSaved, TrainingEnded)
 
 
@@ -119,10 +120,8 @@ class TrainingPresenter:
     def start(self, raw: dict[str, Any]) -> None:
         """Raw form values -> a checked config -> a new run."""
         dataset = self._session.dataset
-        if self._active is not None:
-            self._view.show_problem("A run is being trained. Stop it first, or wait for its end.")
-            return
-        if (refusal := self._refuse_dataset()) or dataset is None:
+        self._session.show_page("training")  # wherever the key was pressed
+        if (refusal := self._refuse_start()) or dataset is None:
             self._view.show_problem(refusal)
             return
         self._settings = copy.deepcopy(raw)
@@ -160,6 +159,12 @@ class TrainingPresenter:
         raw["data"]["batch_size"] = size
         self._view.show_settings(raw)
         self.start(raw)
+
+    def use_settings(self) -> None:
+        """Fills the form with the settings that the shown run was trained with."""
+        record = self._shelf.current
+        if record is not None and record.config is not None:
+            self._view.show_settings(work.leave_threads(to_dict(record.config)))
 
     def request_continue(self, path: str = "") -> None:
         """Shows a run and asks for how many epochs it shall go on; "" is the run that is shown."""
@@ -381,7 +386,7 @@ class TrainingPresenter:
                 active,
                 self._shelf.shown,
                 other.name if other else "A new run",
-                self._refuse_dataset(),
+                self._refuse_start(),
                 self._sentence,
             )
         )
@@ -432,7 +437,7 @@ class TrainingPresenter:
 
     def _ask_epochs(self, record: RunRecord) -> None:
         if self._active is not None:
-            self._view.show_problem("A run is being trained. Stop it first, or wait for its end.")
+            self._view.show_problem(BUSY)
             return
         assert record.config is not None
         self._view.ask_epochs(record.path, record.name, record.epochs_done, record.config.epochs)
@@ -456,10 +461,13 @@ class TrainingPresenter:
             self.check_settings(self._checked)
         self._pins.follow()
 
-    def _refuse_dataset(self) -> str:
+    def _refuse_start(self) -> str:
+        """Why no run can be started now, in words; "" if one can."""
         dataset = self._session.dataset
+        if self._active is not None:
+            return BUSY
         if dataset is None:
-            return "Open a dataset with masks, or generate shapes, and train a network on it here."
+            return NO_RUN
         if dataset.info.classes is None:
             return f"{dataset.info.name} has images but no masks, so there is nothing to learn from. Open a dataset with masks."
         return ""

@@ -31,6 +31,7 @@ Phase = Literal[
 ]  # fmt: skip
 RATE_SECONDS = 10.0  # images a second are counted over this much busy time
 LOSS_STEPS = 50  # the loss that is shown is the mean of this many steps
+NO_RUN = "Open a dataset with masks, or generate shapes, and train a network on it here."
 
 
 @dataclass(frozen=True)
@@ -57,12 +58,17 @@ class TrainingState:
     validating: int = 0  # of so many
     other: str = ""  # the name of a run that is being trained while another one is shown
     smaller_batch: int = 0  # the batch size to offer after memory ran out
-    can_start: bool = False
+    refusal: str = NO_RUN  # why no new run can be started now, in words; "" if one can
     can_pause: bool = False
     can_stop: bool = False
     can_cancel: bool = False
     can_continue: bool = False
     can_predict: bool = False
+    can_use_settings: bool = False
+
+    @property
+    def can_start(self) -> bool:
+        return not self.refusal
 
 
 class RunRecord:
@@ -175,9 +181,8 @@ class Active:
 def resolve(
     record: RunRecord | None, active: Active | None, shown: str, active_name: str, refusal: str, sentence: str
 ) -> TrainingState:
-    """What the view shows. record: of the run at `shown`; refusal: why the open dataset cannot be trained on, "" if it can;
+    """What the view shows. record: of the run at `shown`; refusal: why no new run can be started now, "" if one can;
     sentence: what there is to say when no run is shown."""
-    can_start = active is None and not refusal
     is_active = active is not None and active.path == shown
     other = active_name if active is not None and not is_active else ""
     if record is None:
@@ -185,7 +190,7 @@ def resolve(
         return TrainingState(
             phase=phase,
             sentence="" if is_active else refusal or sentence,
-            can_start=can_start,
+            refusal=refusal,
             can_stop=phase == "preparing",
             can_cancel=phase == "preparing",
             other=other,
@@ -213,10 +218,11 @@ def resolve(
         validating=record.validating,
         other=other,
         smaller_batch=record.smaller_batch if active is None else 0,
-        can_start=can_start,
+        refusal=refusal,
         can_pause=running,
         can_stop=is_active and (running or phase == "preparing"),
         can_cancel=is_active and (running or phase == "preparing"),
         can_continue=active is None and record.config is not None and bool(record.step),
         can_predict=bool(record.best_checkpoint),
+        can_use_settings=record.config is not None,
     )

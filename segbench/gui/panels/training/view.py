@@ -79,7 +79,7 @@ class TrainingView(QWidget):
         self.header.show_state(state)
         active = state.can_stop or state.phase in ("stopping", "cancelling")
         self.start_button.setVisible(not active)
-        self.start_button.setEnabled(state.can_start and not self.form.problem)
+        self._allow_start()
         for button in (self.pause_button, self.stop_button, self.cancel_button):
             button.setVisible(active)
         self.pause_button.setEnabled(state.can_pause)
@@ -88,13 +88,13 @@ class TrainingView(QWidget):
         self.stop_button.setText("Stopping…" if state.phase == "stopping" else "Stop")
         self.cancel_button.setEnabled(state.can_cancel)
         self.cancel_button.setText("Discarding…" if state.phase == "cancelling" else "Cancel…")
-        self._start.setEnabled(self.start_button.isEnabled())
         self._pause.setEnabled(state.can_pause)
         self._pause.setText("&Resume training" if state.phase == "paused" else "&Pause training")
         self._stop.setEnabled(state.can_stop)
         self._cancel.setEnabled(state.can_cancel)
         self._continue.setEnabled(state.can_continue)
         self._predict.setEnabled(state.can_predict)
+        self._use.setEnabled(state.can_use_settings)
         self._show_middle()
 
     def show_problem(self, sentence: str) -> None:
@@ -150,7 +150,8 @@ class TrainingView(QWidget):
 
     def actions_list(self) -> list[QAction]:
         return [
-            self._start, self._pause, self._stop, self._cancel, self._continue, self._predict, self._csv, self._follow,
+            self._start, self._pause, self._stop, self._cancel, self._continue, self._predict, self._use, self._csv,
+            self._follow,
         ]  # fmt: skip
 
     def set_undo_stack(self, stack: QUndoStack) -> None:
@@ -218,9 +219,14 @@ class TrainingView(QWidget):
 
     def _take_edit(self) -> None:
         self._presenter.check_settings(self.form.values())
-        self.start_button.setEnabled(self._state.can_start and not self.form.problem)
-        self._start.setEnabled(self.start_button.isEnabled())
-        self.start_button.setToolTip(self.form.problem or "Start a new run with these settings (Ctrl+T)")
+        self._allow_start()
+
+    def _allow_start(self) -> None:
+        """Start is grey while something is against it, and says what."""
+        against = self._state.refusal or self.form.problem
+        self.start_button.setEnabled(not against)
+        self._start.setEnabled(not against)
+        self.start_button.setToolTip(against or "Start a new run with these settings (Ctrl+T)")
 
     def _show_middle(self) -> None:
         """Curves as soon as there is a run; until then one sentence and one button."""
@@ -345,6 +351,10 @@ class TrainingView(QWidget):
             "Ctrl+P",
             "Open its best checkpoint",
         )
+        self._use = build_action(
+            self, "training_settings", "&Use this run's settings", self._presenter.use_settings,
+            tip="Fill the form with the settings that the shown run was trained with",
+        )  # fmt: skip
         self._csv = build_action(
             self, "training_csv", "Save cur&ves as CSV…", self._ask_csv, "Ctrl+Shift+V", "Every value of the curves"
         )
@@ -363,6 +373,7 @@ class TrainingView(QWidget):
         self.form.edited.connect(lambda *edit: self._undo.push(FormEdit(self.form, *edit)))
         self.header.continue_requested.connect(presenter.request_continue)
         self.header.predict_requested.connect(presenter.predict)
+        self.header.settings_requested.connect(presenter.use_settings)
         self.header.show_active_requested.connect(presenter.show_active)
         self.header.smaller_batch_requested.connect(presenter.use_batch)
         self.curves.csv_requested.connect(self._ask_csv)

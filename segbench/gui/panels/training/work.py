@@ -141,6 +141,11 @@ def resolve_threads(raw: dict[str, Any]) -> dict[str, Any]:
     return raw if raw.get("threads") else {**raw, "threads": count_threads()}
 
 
+def leave_threads(raw: dict[str, Any]) -> dict[str, Any]:
+    """The reverse: the number that 0 stood for is 0 again, so that settings read as they were chosen."""
+    return {**raw, "threads": 0} if raw.get("threads") == count_threads() else raw
+
+
 def find_misfit(config: TrainConfig, classes: ClassTable | None) -> str:
     """Why a target cannot be trained on a dataset, in words; "" if it can."""
     if config.loss.target == "labels" and classes is not None and not classes.exclusive:
