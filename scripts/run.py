@@ -19,13 +19,13 @@ if sys.version_info < (3, 11):  # noqa: UP036 - this very file is what tells the
 import environment
 
 from segbench import display
-from segbench.__main__ import COMMANDS
+from segbench.__main__ import opens_window
 
 
 def main(arguments):  # no annotations: Python 2 must get as far as the sentence above, too
     setup_only = "--setup-only" in arguments
     arguments = [argument for argument in arguments if argument != "--setup-only"]
-    window = not arguments or not (arguments[0] in COMMANDS or arguments[0].startswith("-"))
+    window = opens_window(arguments)
     python = environment.prepare(["gui"])
     complete = environment.install_libraries() if window or setup_only else True
     if setup_only:

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 COMMANDS = ("generate", "info", "train", "predict", "export", "evaluate", "doctor")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs segbench and returns its exit code (0 fine, 1 one sentence on stderr, 2 wrong usage, 130 interrupted)."""
+    """Runs segbench and returns its exit code (0 fine, 1 one sentence on stderr, 130 interrupted)."""
     given = sys.argv[1:] if arguments is None else arguments
-    if given and (given[0] in COMMANDS or given[0].startswith("-")):
+    try:
+        if opens_window(given):
+            from segbench.gui.app import run_window
+
+            return run_window(given)
         from segbench.cli.main import run_command
 
         return run_command(given)
-    from segbench.gui.app import run_window
+    except KeyboardInterrupt:  # while libraries are loaded, nobody else listens for it
+        return 130
 
-    return run_window(given)
+
+def opens_window(given: list[str]) -> bool:
+    """Whether these arguments ask for the window: there are none, or the first is a path. The command line knows what to say
+    of anything else."""
+    if not given:
+        return True
+    word = given[0]
+    return word not in COMMANDS and not word.startswith("-") and os.path.exists(os.path.expanduser(word))
 
 
 if __name__ == "__main__":

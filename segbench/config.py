@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
@@ -179,6 +180,8 @@ class TrainConfig(Config, frozen=True):
     ] = 4.0
 
 
+_PLACE = re.compile(r"at `\$\.([\w.]+)`")  # where msgspec says that something is wrong
+
 KnobKind = Literal["bool", "int", "float", "choice"]
 _KINDS: dict[type, KnobKind] = {bool: "bool", int: "int", float: "float"}
 
@@ -239,6 +242,13 @@ def parse(raw: dict[str, Any]) -> TrainConfig:
     try:
         config = msgspec.convert(raw, TrainConfig, strict=False)
     except msgspec.ValidationError as error:
+        place = _PLACE.search(str(error))
+        knob = next((knob for knob in list_knobs(TrainConfig()) if place is not None and knob.path == place[1]), None)
+        if knob is not None and knob.choices:
+            raise SegbenchError(
+                f"The settings of the run are not right: {knob.path} is none of its choices.",
+                f"Choose one of: {', '.join(map(str, knob.choices))}.",
+            ) from error
         raise SegbenchError(
             f"The settings of the run are not right: {error}.",
             "Correct that setting; `segbench train --help` lists the ranges.",
@@ -283,7 +293,7 @@ def _read_literal(text: str) -> Any:
 
 
 def load(path: Path) -> TrainConfig:
-    """Reads a config from a JSON file. Raises SegbenchError if it is missing or not right."""
+    """Reads a config from a JSON file, that of a run too (run.json). Raises SegbenchError if it is missing or not right."""
     try:
         raw = msgspec.json.decode(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:  # msgspec's own and bytes that are not UTF-8
@@ -294,6 +304,8 @@ def load(path: Path) -> TrainConfig:
         raise SegbenchError(
             f"The settings file {path} does not hold an object.", "Give the path of a JSON file that segbench wrote."
         )
+    if isinstance(raw.get("config"), dict):
+        raw = raw["config"]
     raw.pop("about", None)
     return parse(raw)
 

@@ -19,10 +19,10 @@ Commands = argparse._SubParsersAction
 
 
 class Parser(argparse.ArgumentParser):
-    """Tells wrong usage in one line, and exits with 2."""
+    """Tells wrong usage in one line, and exits with 1."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}. `{self.prog} --help` lists what it takes.\n")
+        self.exit(1, f"{self.prog}: {message}. `{self.prog} --help` lists what it takes.\n")
 
 
 def build_parser(command: str = "") -> Parser:
@@ -279,7 +279,7 @@ def _add_evaluate(commands: Commands[Parser], name: str, help: str) -> None:
         help="score even rows and columns only, which is all the lecture's output layer reaches",
     )
     parser.add_argument("--worst", type=int, default=0, metavar="N", help="list the N images with the lowest mean IoU")
-    parser.add_argument("--each", action="store_true", help="with --json: the scores of every image, too")
+    parser.add_argument("--each", action="store_true", help="list every image with its mean IoU; with --json all its scores")
     _add_json(parser, "the scores")
 
 

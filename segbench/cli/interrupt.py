@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 import threading
 from collections.abc import Callable, Generator, Iterator
 from types import FrameType
@@ -42,7 +43,8 @@ def pull(events: Generator[Any, None, Found], show: Callable[[Any], None]) -> Fo
 
 @contextlib.contextmanager
 def _listening() -> Iterator[_Stop]:
-    """While inside, Ctrl+C and a request to terminate are noted; a second one raises KeyboardInterrupt where the program is."""
+    """While inside, Ctrl+C, a request to terminate and the end of the terminal are noted; a second one raises KeyboardInterrupt
+    where the program is."""
     stop = _Stop()
     if threading.current_thread() is not threading.main_thread():
         yield stop
@@ -53,7 +55,10 @@ def _listening() -> Iterator[_Stop]:
             raise KeyboardInterrupt
         stop.code = 128 + number
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    heard = [signal.SIGINT, signal.SIGTERM]
+    if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores it, and so do we then
+        heard.append(signal.SIGHUP)
+    before = {number: signal.signal(number, note) for number in heard}
     try:
         yield stop
     finally:

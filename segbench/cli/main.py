@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import difflib
 import importlib
 import io
 import logging
@@ -34,12 +35,17 @@ log = logging.getLogger(__name__)
 
 
 def run_command(arguments: list[str]) -> int:
-    """Runs one command. Returns 0 fine, 1 an error (one sentence on stderr), 2 wrong usage, 130 stopped with Ctrl+C."""
+    """Runs one command. Returns 0 fine, 1 an error (one sentence on stderr), 130 stopped with Ctrl+C."""
     _mend_streams()
+    if arguments and arguments[0] not in COMMANDS and not arguments[0].startswith("-"):
+        near = difflib.get_close_matches(arguments[0].lower(), COMMANDS)
+        hint = f"Did you mean {' or '.join(near)}?" if near else "`segbench --help` lists the commands."
+        _tell(f"There is no command and no path {arguments[0]}. {hint}")
+        return 1
     try:
         parsed = build_parser(next((word for word in arguments if word in COMMANDS), "")).parse_args(arguments)
     except SystemExit as end:  # --help, --version and wrong usage
-        return end.code if isinstance(end.code, int) else 2
+        return end.code if isinstance(end.code, int) else 1
     with _logging() as log_file:
         try:
             return _find_command(parsed)(parsed)
@@ -54,7 +60,7 @@ def run_command(arguments: list[str]) -> int:
         except Exception as error:
             report = explain(error)
             log.error("%s failed.\n%s", parsed.command, report.details)
-            _tell(_write_sentence(report, log_file))
+            _tell(_write_sentence(report, parsed.command, log_file))
             return 1
 
 
@@ -74,10 +80,11 @@ def _find_command(parsed: argparse.Namespace) -> Callable[[argparse.Namespace], 
     return command
 
 
-def _write_sentence(report: ErrorReport, log_file: Path | None) -> str:
+def _write_sentence(report: ErrorReport, command: str, log_file: Path | None) -> str:
     hint = report.hint
-    if report.smaller_batch:
-        hint = f"{hint} Try a batch of {report.smaller_batch}.".strip()
+    if report.smaller_batch:  # by the option's name, where the window has a button
+        option = "--set data.batch_size=" if command == "train" else "--batch "
+        hint = f"Start again with {option}{report.smaller_batch}."
     if not report.expected:
         hint = f"The details are in {log_file}." if log_file else "Its details could not be logged."
     return f"{report.message} {hint}".strip()
@@ -92,22 +99,25 @@ def _tell(sentence: str) -> None:
 def _logging() -> Iterator[Path | None]:
     """While inside, log records and Python's warnings go to a file in the user's log folder; gives its path, None if there is none."""
     path = find_home("log") / "segbench.log"
-    root = logging.getLogger()
-    handler: logging.Handler
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handler = logging.handlers.RotatingFileHandler(
-            path, maxBytes=LOG_BYTES, backupCount=2, encoding="utf-8", delay=False
-        )
-    except OSError:
-        yield None
-        return
+    handler = _open_log(path)
     handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
     root.addHandler(handler)
     logging.captureWarnings(True)
     try:
-        yield path
+        yield None if isinstance(handler, logging.NullHandler) else path
     finally:
         logging.captureWarnings(False)
         root.removeHandler(handler)
         handler.close()
+
+
+def _open_log(path: Path) -> logging.Handler:
+    """Where the file cannot be made, records go nowhere: without any handler Python would print them."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return logging.handlers.RotatingFileHandler(
+            path, maxBytes=LOG_BYTES, backupCount=2, encoding="utf-8", delay=False
+        )
+    except OSError:
+        return logging.NullHandler()

@@ -79,9 +79,10 @@ def _write(
         try:
             manifest = pull(export(name, predictor, dataset, indices, out, options, batch), show)
         except Interrupted:
-            note(
-                f"Stopped after {done:,} of {write_count(len(indices), 'sample')}; whole files and a manifest stand in {out}."
-            )
+            stands = "whole files and a manifest stand"
+            if EXPORTERS[name].collect is not None and done < len(indices):
+                stands = "no new masks but a manifest stands"
+            note(f"Stopped after {done:,} of {write_count(len(indices), 'sample')}; {stands} in {out}.")
             raise
     if EXPORTERS[name].collect is not None:
         files = 1

@@ -70,6 +70,8 @@ def run_evaluate(arguments: argparse.Namespace) -> int:
     )
     for line in describe_scores(scores):
         tell(line)
+    for image in images if arguments.each else ():
+        tell(f"{image.name} (index {image.index}), mean IoU {write_ratio(image.scores.mean_iou)}")
     for image in worst:
         tell(f"worst: {image.name} (index {image.index}), mean IoU {write_ratio(image.scores.mean_iou)}")
     return 0

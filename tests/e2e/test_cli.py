@@ -16,7 +16,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from segbench.__main__ import main, opens_window
+from segbench.cli import main as cli_main
+from segbench.cli.interrupt import Interrupted
 from segbench.cli.main import run_command
+from segbench.errors import OutOfMemory
 from segbench.events import StepDone
 from segbench.formats.runs import open_run
 
@@ -95,10 +99,47 @@ def test_that_the_help_of_train_lists_every_setting_with_its_range(capsys):
     assert "lecture       The lecture's own experiment" in told
 
 
-def test_that_wrong_usage_is_one_line_and_exit_code_2(capsys):
-    assert run_command(["evaluate", "somewhere"]) == 2
-    assert capsys.readouterr().err.count("\n") == 1
-    assert run_command(["predict", "run", "data", "--split", "a", "--indices", "1", "--out", "o"]) == 2
+def test_that_wrong_usage_is_one_line_and_exit_code_1(capsys):
+    for words in ("evaluate somewhere", "doctor --nix", "predict run data --split a --indices 1 --out o", "--nix", "info"):
+        assert run_command(words.split()) == 1
+        assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_that_a_word_that_is_neither_command_nor_path_opens_no_window(tmp_path, capsys):
+    assert opens_window([])
+    assert opens_window([str(tmp_path), "and more"])
+    for word in ("trian", "train", "--help", "", str(tmp_path / "nowhere")):
+        assert not opens_window([word])
+    assert _sentence(capsys, "trian", "shapes").endswith("no command and no path trian. Did you mean train?")
+    assert "`segbench --help` lists the commands" in _sentence(capsys, str(tmp_path / "nowhere"))
+
+
+def test_that_ctrl_c_before_the_work_starts_is_exit_code_130(monkeypatch):
+    def interrupt(_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("segbench.cli.main.run_command", interrupt)
+    assert main(["doctor"]) == 130
+
+
+def test_that_without_a_log_folder_an_error_is_still_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    told = subprocess.run(
+        [sys.executable, "-m", "segbench", "info", str(tmp_path / "nowhere")],
+        capture_output=True, text=True, env={**os.environ, "SEGBENCH_HOME": str(tmp_path / "file")},
+    )  # fmt: skip
+    assert told.returncode == 1
+    assert told.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(("command", "option"), [("train", "--set data.batch_size=2"), ("evaluate", "--batch 2")])
+def test_that_out_of_memory_names_the_option_of_a_smaller_batch_once(capsys, monkeypatch, command, option):
+    def run_out(_: object) -> int:
+        raise OutOfMemory("Too little memory.", "Try a batch of 2.", smaller_batch=2)
+
+    monkeypatch.setattr(cli_main, "_find_command", lambda parsed: run_out)
+    told = _sentence(capsys, command, *(["run", "data"] if command == "evaluate" else ["data"]))
+    assert told == f"segbench: Too little memory. Start again with {option}."
 
 
 # The whole way ----------------------------------------------------------------------------------------------------------
@@ -131,6 +172,8 @@ def test_that_evaluate_gives_scores_for_scripts_and_for_people(place, capsys):
     told = capsys.readouterr().out
     assert "even rows and columns" in told
     assert told.count("worst: ") == 1
+    assert run_command(["evaluate", str(place.run), str(place.data), "--split", "test", "--each"]) == 0
+    assert capsys.readouterr().out.count("(index ") == 4
 
 
 def test_that_predict_writes_files_at_the_images_size_with_a_manifest(place, tmp_path, capsys):
@@ -180,6 +223,20 @@ def test_that_export_converts_a_datasets_own_masks(place, tmp_path, capsys):
     assert len(document["images"]) == summary["samples"] == 4
     assert run_command(["export", str(place.data), "--format", "purdue", "--out", str(tmp_path / "again")]) == 0
     assert _json(capsys, "info", tmp_path / "again")["count"] == 20
+
+
+def test_that_a_broken_off_export_of_one_file_says_that_no_masks_stand(place, tmp_path, capsys, monkeypatch):
+    def stop(events, show):
+        show(next(events))
+        events.close()
+        raise Interrupted(130)
+
+    monkeypatch.setattr("segbench.cli.masks.pull", stop)
+    for name, told in (("coco", "no new masks"), ("planes", "whole files")):
+        out = tmp_path / name
+        assert run_command(["export", str(place.data), "--format", name, "--out", str(out)]) == 130
+        assert told in capsys.readouterr().err
+        assert any(out.glob("*.png")) == (name == "planes")
 
 
 def test_that_a_run_goes_on_and_gets_longer(tmp_path, place, capsys):
@@ -245,6 +302,7 @@ def test_that_each_wrong_path_is_one_sentence_with_a_hint(place, tmp_path, capsy
     [
         (["--set", "epochs=0"], "epochs"),
         (["--set", "nix=1"], "names no setting"),
+        (["--set", "network.depth=5"], "network.depth is none of its choices. Choose one of: 4, 8, 16."),
         (["--preset", "nix"], "no preset"),
         (["--set", "loss.target=labels", "--set", "loss.name=cross_entropy"], "overlap"),
         (["--config", "/nowhere.json"], "could not be read"),

@@ -105,6 +105,12 @@ def test_that_a_broken_file_gives_a_sentence(tmp_path, text):
         config.load(path)
 
 
+def test_that_the_settings_of_a_run_can_be_read_from_its_file(tmp_path):
+    told = config.override(TrainConfig(), ["epochs=3", "network.depth=8"])
+    (tmp_path / "run.json").write_bytes(msgspec.json.encode({"config": told, "dataset": {}, "name": "first"}))
+    assert config.load(tmp_path / "run.json") == told
+
+
 def test_that_a_missing_file_gives_a_sentence(tmp_path):
     with pytest.raises(SegbenchError, match="nowhere"):
         config.load(tmp_path / "nowhere.json")
