@@ -7,6 +7,8 @@ import hashlib
 import importlib.util
 import json
 import os
+import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -24,6 +26,7 @@ from segbench import display  # noqa: E402
 CONSTRAINTS = ROOT / "scripts" / "constraints.txt"
 VENV = Path(os.environ.get("SEGBENCH_VENV") or ROOT / ".venv")
 STAMP = VENV / "segbench-setup.json"
+NO_NETWORK = ("Retrying (", "Could not fetch URL", "Connection refused", "timed out")  # how pip says so
 
 
 def say(text: str) -> None:
@@ -192,7 +195,20 @@ def _install(*what: str, required: bool = True) -> bool:
                 say("  unpacking")
     if pip.returncode and required:
         print("".join(last), file=sys.stderr)
-        give_up(
-            "pip could not install what segbench needs; its last words stand above. Is there a connection to the network?"
-        )
+        give_up(f"pip could not install what segbench needs; its last words stand above. {explain(''.join(last))}")
     return pip.returncode == 0
+
+
+def explain(said: str) -> str:
+    """What pip's last words mean, as far as they can be told: no network, no wheel for this machine, or a full disk."""
+    if any(words in said for words in NO_NETWORK):  # first, because without a network pip finds no distribution either
+        return "Is there a connection to the network?"
+    if missing := re.search(r"No matching distribution found for (\S+)", said):
+        version = ".".join(map(str, sys.version_info[:2]))
+        return (
+            f"There is no {missing[1]} for Python {version} on this system ({platform.system()} {platform.machine()}): "
+            "try another version of Python, from 3.11 on."
+        )
+    if "No space left on device" in said:
+        return "The disk is full."
+    return "They say what is wrong."

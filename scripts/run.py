@@ -7,6 +7,7 @@ python scripts/run.py --setup-only     only the preparations
 """
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -38,6 +39,7 @@ def main(arguments):  # no annotations: Python 2 must get as far as the sentence
         environment.give_up("Without them the window cannot open.")
     command = [str(python), "-m", "segbench"] + arguments  # noqa: RUF005
     if os.name == "nt":
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for segbench alone, which saves before it ends
         return subprocess.call(command)
     os.execv(python, command)
 

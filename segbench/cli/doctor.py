@@ -3,6 +3,7 @@ Knows no Qt: what it asks of Qt, it asks in another process."""
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import importlib.util
 import logging
@@ -27,6 +28,14 @@ from segbench import display, settings
 State = Literal["ok", "warning", "problem"]
 FREE_SPACE = 2 * 2**30  # bytes; a cache of 10,000 images and a run of mUnet take about half of it
 MEMORY = 4 * 2**30
+LIBRARIES = {  # package -> a module of it that is imported
+    "scipy": "scipy.ndimage",
+    "pillow": "PIL.Image",
+    "safetensors": "safetensors",
+    "msgspec": "msgspec",
+    "rich": "rich",
+    "platformdirs": "platformdirs",
+}
 _TRY_WINDOW = (
     "from PySide6.QtGui import QGuiApplication, QFontDatabase\n"
     "app = QGuiApplication(['segbench-doctor'])\n"
@@ -103,6 +112,7 @@ def _check_versions() -> Iterator[Finding]:
         ("qasync", (0, 27), False),
     ):
         yield judge_package(package, _find_version(package), least, needed=needed, python=sys.version_info[:2])
+    yield from judge_imports(LIBRARIES)
 
 
 def _find_version(package: str) -> str | None:
@@ -142,6 +152,23 @@ def judge_package(
             name, "problem", f"{version} is too old", f'python -m pip install --upgrade "{package}>={oldest}"'
         )
     return Finding(name, "ok", version)
+
+
+def judge_imports(libraries: dict[str, str]) -> Iterator[Finding]:
+    """libraries: package -> module. One finding a package that cannot be imported, and one for all others together."""
+    fine = []
+    for package, module in libraries.items():
+        try:
+            importlib.import_module(module)
+            fine.append(package)
+        except Exception as error:  # a broken installation raises OSError, ImportError and others
+            there = _find_version(package) is not None
+            yield Finding(
+                package, "problem", f"is installed but cannot be imported: {error}" if there else "not installed",
+                f"python -m pip install {'--force-reinstall ' if there else ''}{package}",
+            )  # fmt: skip
+    if fine:
+        yield Finding("Libraries", "ok", ", ".join(fine))
 
 
 def _read_numbers(version: str) -> tuple[int, ...]:
@@ -316,8 +343,10 @@ def _check_folders() -> Iterator[Finding]:
 def judge_folder(name: str, folder: Path) -> Finding:
     """Can files be made in that folder? It need not exist; it is made when needed and not by this look."""
     existing = _find_existing(folder)
-    if folder.exists() and existing != folder:
-        return Finding(name, "problem", f"{folder} is a file, not a folder", "Move that file away.")
+    blocking = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+    if blocking != existing:
+        remedy = "Move it away, or set SEGBENCH_HOME to a folder you may write to."
+        return Finding(name, "problem", f"{blocking} is not a folder", remedy)
     try:
         with tempfile.TemporaryFile(dir=existing):
             pass
@@ -341,7 +370,7 @@ def judge_space(name: str, folder: Path, usage: Callable[[Path], tuple[int, int,
 
 
 def _find_existing(folder: Path) -> Path:
-    return next(path for path in (folder, *folder.parents) if path.is_dir())
+    return next(path for path in (folder, *folder.parents) if os.path.isdir(path))
 
 
 def _write_bytes(number: int) -> str:

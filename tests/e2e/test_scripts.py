@@ -46,6 +46,28 @@ def test_that_a_second_set_up_does_nothing(environment):
     assert environment.asked == []
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            "WARNING: Retrying (Retry(total=4)) after connection broken by 'NewConnectionError'\n"
+            "ERROR: Could not find a version that satisfies the requirement torch>=2.10 (from versions: none)\n"
+            "ERROR: No matching distribution found for torch>=2.10\n",
+            "connection to the network",
+        ),
+        (
+            "ERROR: Could not find a version that satisfies the requirement torch>=2.10 (from versions: 2.2.2)\n"
+            "ERROR: No matching distribution found for torch>=2.10\n",
+            "There is no torch>=2.10 for Python",
+        ),
+        ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device\n", "disk is full"),
+        ("error: subprocess-exited-with-error\n", "say what is wrong"),
+    ],
+)
+def test_that_pips_failures_are_told_apart(environment, said, told):
+    assert told in environment.explain(said)
+
+
 def test_that_extras_add_up(environment):
     environment.prepare(["gui"])
     environment.prepare(["gui", "test"])

@@ -95,6 +95,18 @@ def test_that_a_folder_that_cannot_be_written_is_a_problem(tmp_path, monkeypatch
 def test_that_a_file_in_a_folder_s_place_is_a_problem(tmp_path):
     (tmp_path / "runs").touch()
     assert doctor.judge_folder("Runs", tmp_path / "runs").state == "problem"
+    below = doctor.judge_folder("Runs", tmp_path / "runs" / "not" / "yet")
+    assert (below.state, below.what) == ("problem", f"{tmp_path / 'runs'} is not a folder")
+    assert doctor.judge_space("Disk", tmp_path / "runs" / "not" / "yet").state in ("ok", "warning")
+
+
+def test_that_a_library_that_cannot_be_imported_is_a_problem():
+    (fine,) = doctor.judge_imports({"pillow": "PIL.Image", "rich": "rich"})
+    assert fine == Finding("Libraries", "ok", "pillow, rich")
+    broken, absent = doctor.judge_imports({"scipy": "scipy.nothing_like_it", "no-such-package": "no_such_package"})
+    assert (broken.name, broken.state) == ("scipy", "problem")
+    assert "cannot be imported" in broken.what
+    assert (absent.what, absent.remedy) == ("not installed", "python -m pip install no-such-package")
 
 
 def test_that_a_full_disk_and_a_small_memory_are_warnings(tmp_path):
