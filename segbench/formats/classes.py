@@ -43,7 +43,8 @@ def load_palette(name: str) -> Palette:
 
 
 class Naming(msgspec.Struct, frozen=True):
-    """What a class file says, entry k about index k of the masks; a colour is None where the file gives none."""
+    """What a class file says, entry k about index k of the masks. A name is empty where the file numbers its classes and none has
+    this number, a colour None where the file gives none."""
 
     names: tuple[str, ...]
     colors: tuple[Color | None, ...]
@@ -59,9 +60,10 @@ def find_class_file(folders: Iterable[Path]) -> Path | None:
 
 
 def read_class_file(path: Path) -> Naming:
-    """Reads one class a line in index order: `name`, `3: name`, `name r g b`, `r g b name` or `name,r,g,b`; # begins a comment.
+    """Reads one class a line: `name`, `name r g b`, `r g b name` or `name,r,g,b`; # begins a comment. Lines stand in index order, or
+    each of them begins with its index: `3: name`, `3 name`.
 
-    Raises SegbenchError if the file cannot be read, is empty or names a class twice.
+    Raises SegbenchError if the file cannot be read, is empty, names a class twice or gives an index twice or beyond 255.
     """
     hint = "Write one class name a line, in the order of the mask's indices, as UTF-8 text."
     try:
@@ -76,19 +78,36 @@ def read_class_file(path: Path) -> Naming:
     lines = [line for line in lines if line and not line.startswith("#")]
     if lines and re.fullmatch(r"names?\s*[,;]\s*r\s*[,;]\s*g\s*[,;]\s*b", lines[0].lower()):
         del lines[0]
-    numbered = [_NUMBER_THEN_NAME.match(line) for line in lines]
-    if all(match and int(match[1]) == k for k, match in enumerate(numbered)):
-        lines = [match[2].strip() for match in numbered if match]
     names, colors = [], []
-    for line in lines:
+    for line in _order_by_number(lines, path):
         name, color = _read_line(line)
         names.append(name)
         colors.append(color)
     if not names:
         raise SegbenchError(f"The class file {path} names no class.", hint)
-    if doubled := next((name for name in names if names.count(name) > 1), None):
+    if doubled := next((name for name in names if name and names.count(name) > 1), None):
         raise SegbenchError(f"The class file {path} names {doubled!r} twice.", "Give each class its own name.")
     return Naming(tuple(names), tuple(colors))
+
+
+def _order_by_number(lines: list[str], path: Path) -> list[str]:
+    """Lines that all begin with a class's index: without it, at its place, "" where no line has the index. Others as they are."""
+    matches = [match for line in lines if (match := _NUMBER_THEN_NAME.match(line))]
+    numbers = [int(match[1]) for match in matches]
+    # `64 128 64 road` begins with a colour, unless the numbers count the lines
+    has_colors_first = any(map(_COLOR_THEN_NAME.match, lines)) and numbers != list(range(len(lines)))
+    if not matches or len(matches) < len(lines) or has_colors_first:
+        return lines
+    if (top := max(numbers)) > 255:
+        raise SegbenchError(f"The class file {path} gives a class the number {top}.", "Masks hold the numbers 0 to 255.")
+    if doubled := next((number for number in numbers if numbers.count(number) > 1), None):
+        raise SegbenchError(
+            f"The class file {path} gives the number {doubled} twice.", "Give each class the number it has in the masks."
+        )
+    ordered = [""] * (top + 1)
+    for number, match in zip(numbers, matches, strict=True):
+        ordered[number] = match[2].strip()
+    return ordered
 
 
 def _read_line(line: str) -> tuple[str, Color | None]:
@@ -102,29 +121,34 @@ def _read_line(line: str) -> tuple[str, Color | None]:
 
 
 class IndexTable(msgspec.Struct, frozen=True):
-    """A ClassTable and what each index of the masks on disk means: `labels[index]` is the class, or IGNORE for void ones."""
+    """A ClassTable and what each index of the masks on disk means: `labels[index]` is the class, IGNORE for void ones, None for an
+    index that means nothing."""
 
     table: ClassTable
-    labels: tuple[int, ...]
+    labels: tuple[int | None, ...]
 
 
 def build_index_table(naming: Naming, where: str) -> IndexTable:
-    """Classes for index masks: void entries become IGNORE, a class called background is the table's background.
+    """Classes for index masks: void entries become IGNORE, a class called background is the table's background; without one, an
+    index 0 that has no name is it.
 
     Own colours first, then those of a palette made for these names, then "default". Raises SegbenchError for more than 255 classes
     or none at all; `where` names the culprit in its message.
     """
-    kept = [k for k, name in enumerate(naming.names) if name.lower() not in VOID_NAMES]
+    named = list(naming.names)
+    if named and not named[0] and BACKGROUND_NAMES.isdisjoint(name.lower() for name in named):
+        named[0] = "background"
+    kept = [k for k, name in enumerate(named) if name and name.lower() not in VOID_NAMES]
     if not kept or len(kept) > IGNORE:
         raise SegbenchError(
             f"{where} names {len(kept)} classes.",
             f"segbench works with 1 to {IGNORE} classes; leave out the unused ones.",
         )
-    names = [naming.names[k] for k in kept]
+    names = [named[k] for k in kept]
     background = next((k for k, name in enumerate(names) if name.lower() in BACKGROUND_NAMES), -1)
     colors = assign_colors(names, [naming.colors[k] for k in kept], background)
     table = ClassTable(tuple(map(ClassInfo, names, colors)), exclusive=True, background=background)
-    labels = [IGNORE] * len(naming.names)
+    labels = [IGNORE if name else None for name in named]
     for label, k in enumerate(kept):
         labels[k] = label
     return IndexTable(table, tuple(labels))

@@ -7,7 +7,8 @@ usual spellings for SPLIT:
     ROOT/SPLIT  ROOT/SPLITannot (SegNet)         .../masks/CLASS/STEM.png (planes)
     ROOT (images alone, one level of subfolders)
 
-Nothing is read at opening but names, a class file, and a few masks where no class file tells the classes.
+Nothing is read at opening but names, a class file and a few masks; without a class file up to some thousand masks, spread evenly, to
+learn which classes there are. A value that was not among them is told when its mask is read.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from segbench.formats.classes import (
     read_class_file,
 )
 from segbench.formats.images import WhiteLevel
-from segbench.formats.masks import MaskProbe, MaskRule, build_rule, probe_masks
+from segbench.formats.masks import HINT, MaskProbe, MaskRule, build_rule, probe_masks
 from segbench.formats.sources import (
     FileLookup,
     FileSource,
@@ -53,7 +54,8 @@ SPLIT_ORDER = ("train", "val", "test")
 _IMAGE_FOLDERS = ("images", "imgs", "image", "img")
 _MASK_FOLDERS = ("masks", "mask", "labels", "label", "annotations", "annotation", "gt", "groundtruth")
 _MASK_ENDINGS = ("annot", "_labels", "_masks", "_mask", "_annot", "_annotations", "_gt", "masks", "labels")
-_FEW, _MANY = 4, 64  # masks looked at when the classes are known, and when they are not
+_FEW, _MANY = 4, 2000  # masks looked at when the classes are known, and when they are not
+_MOST_VALUES = 200  # masks without a class file that hold more different values than this are greys of a picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +145,9 @@ def _open_labels(path: Path, pairs: list[_Pair], white: WhiteLevel) -> Generator
     _check_names(pairs, lookups)
     class_file = find_class_file(_class_folders(path, pairs))
     naming = read_class_file(class_file) if class_file else None
-    chosen = [
-        mask for files in lookups.values() for mask in files.sample((_FEW if naming else _MANY) // len(lookups) or 1)
-    ]
-    probe = yield from probe_masks(chosen)
+    probe = yield from probe_masks(_choose_masks(lookups, _FEW if naming else _MANY))
+    if naming and set(probe.indices) == {0}:  # all of them are empty, which does not tell whether 255 means 1
+        probe = yield from probe_masks(_choose_masks(lookups, _MANY))
     index_table, rule = _find_rule(str(class_file or path), naming, probe, segnet=_is_segnet(pairs))
     sources: dict[str, Source] = {
         pair.split: FileSource(
@@ -160,6 +161,12 @@ def _open_labels(path: Path, pairs: list[_Pair], white: WhiteLevel) -> Generator
     }
     format = "camvid" if is_camvid(index_table.table.names) else "folders"
     return FoundDataset(format, index_table.table, sources)
+
+
+def _choose_masks(lookups: dict[str, FileLookup], count: int) -> list[str]:
+    """About `count` masks spread evenly over all splits, at least one of each; all if there are no more."""
+    total = sum(map(len, lookups.values()))
+    return [mask for files in lookups.values() for mask in files.sample(count * len(files) // total or 1)]
 
 
 def _class_folders(path: Path, pairs: list[_Pair]) -> list[Path]:
@@ -194,13 +201,19 @@ def _find_rule(where: str, naming: Naming | None, probe: MaskProbe, segnet: bool
     binary = values == {0, 255}
     if naming is None:
         naming = _guess_naming(where, probe, binary, segnet)
-    elif len(naming.names) == 1 and not probe.colors and (values == {0, 1} or binary):
+    elif len(naming.names) == 1 and not probe.colors and values <= {0, 1, IGNORE}:
         naming = Naming(("background", *naming.names), (None, *naming.colors))
+    if is_camvid(naming.names):  # its masks hold 11 where nothing is known
+        naming = Naming((*naming.names, "void"), (*naming.colors, None))
     index_table = build_index_table(naming, where)
     colors: Sequence[Color | None] = naming.colors
     if probe.colors and not any(colors):
         colors = _guess_colors(where, index_table, probe)
-    return index_table, build_rule(index_table, colors, binary and len(index_table.labels) == 2)
+    rule = build_rule(index_table, colors, binary and len(index_table.labels) == 2)
+    if not (probe.palette and rule.codes.size):  # else each mask's palette tells whether its indices or its colours are meant
+        for value, mask in probe.indices.items():
+            rule.check(value, mask)
+    return index_table, rule
 
 
 def _guess_naming(where: str, probe: MaskProbe, binary: bool, segnet: bool) -> Naming:
@@ -216,10 +229,15 @@ def _guess_naming(where: str, probe: MaskProbe, binary: bool, segnet: bool) -> N
     if binary:
         return Naming(("background", "object"), (None, None))
     camvid = load_palette("camvid")
-    seen = probe.indices - {IGNORE}
+    seen = probe.indices.keys() - {IGNORE}
+    if len(seen) > _MOST_VALUES:
+        raise SegbenchError(
+            f"The masks of {where} hold {len(seen)} different values, and nothing tells which classes they mean.",
+            f"{HINT} If there are so many classes, name them in a classes.txt.",
+        )
     if segnet and seen and max(seen) <= len(camvid.names):
         return Naming(camvid.names, camvid.colors)
-    count = max((int(v) for v in seen if 0 <= v < IGNORE), default=0) + 1
+    count = max((v for v in seen if 0 <= v < IGNORE), default=0) + 1
     # A short palette was made for its classes; a full one of 256 tells nothing about how many there are
     if count <= len(probe.palette) < 200:
         count = len(probe.palette)
@@ -242,7 +260,8 @@ def _guess_colors(where: str, index_table: IndexTable, probe: MaskProbe) -> list
             f"The masks of {where} are colour pictures, and the class file tells no colours.",
             "Write each class's colour behind its name, like: road 128 64 128.",
         )
-    return [index_table.table.colors[label] if label != IGNORE else None for label in index_table.labels]
+    colors = index_table.table.colors
+    return [None if label is None or label == IGNORE else colors[label] for label in index_table.labels]
 
 
 # Planes ---------------------------------------------------------------------------------------------------------------
@@ -259,7 +278,8 @@ def _open_planes(path: Path, pairs: list[_Pair], white: WhiteLevel) -> FoundData
                 f"The class file {class_file} does not name the mask folder {missing[0]!r}.",
                 "Name every folder under masks, or take the class file away.",
             )
-        classes = build_plane_table(naming.names, naming.colors)
+        named = [k for k, name in enumerate(naming.names) if name]
+        classes = build_plane_table([naming.names[k] for k in named], [naming.colors[k] for k in named])
     else:
         classes = build_plane_table(sorted(found, key=natural_key))
     sources: dict[str, Source] = {

@@ -17,29 +17,50 @@ from segbench.formats.images import PathLike, find_orientation, opened, turn_upr
 from segbench.records import IGNORE
 
 COLOR_LIMIT = 4096  # a picture with more colours than this is no mask
+HINT = "Masks hold a class index a pixel, or one flat colour a class; save them as PNG, never as JPEG."
+_JPEG = (".jpg", ".jpeg", ".jpe")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class MaskRule:
-    """What a value in a mask file means. `labels` uint8 (256,): index on disk -> label or IGNORE. `codes` sorted uint32 and
-    `code_labels` uint8 of the same length: colour r << 16 | g << 8 | b -> label; both empty if no colours are known."""
+    """What a value in a mask file means. `labels` uint8 (256,): index on disk -> label or IGNORE; `known` bool (256,): whether the
+    index means anything, be it to ignore the pixel. `codes` sorted uint32 and `code_labels` uint8 of the same length: colour
+    r << 16 | g << 8 | b -> label; both empty if no colours are known."""
 
     labels: NDArray[np.uint8]
+    known: NDArray[np.bool_]
     codes: NDArray[np.uint32]
     code_labels: NDArray[np.uint8]
 
+    def check(self, value: int, path: PathLike) -> None:
+        """Raises SegbenchError if a value found in the mask `path` means nothing."""
+        possible = 0 <= value < len(self.known)
+        if not (possible and self.known[value]):
+            raise SegbenchError(
+                f"The mask {os.fspath(path)} holds the value {value}, which stands for no class.",
+                f'Add a line "{value}: NAME" to classes.txt, or "{value}: void" to leave such pixels out; every line then begins '
+                "with its number."
+                if possible
+                else "Masks hold the numbers 0 to 255; write 255 where a pixel is to be left out.",
+            )
+
 
 def build_rule(index_table: IndexTable, colors: Sequence[Color | None] = (), binary: bool = False) -> MaskRule:
-    """The rule for a table's masks. Any index the table does not know is IGNORE.
+    """The rule for a table's masks; 255 is IGNORE unless the table knows it as a class.
 
     colors: the colour of each index on disk, None where it has none. binary: 255 means the same as 1.
     """
-    labels = np.full(256, IGNORE, np.uint8)
-    labels[: len(index_table.labels)] = index_table.labels
+    labels, known = np.full(256, IGNORE, np.uint8), np.zeros(256, np.bool_)
+    known[IGNORE] = True
+    for index, label in enumerate(index_table.labels):
+        if label is not None:
+            labels[index], known[index] = label, True
     if binary:
         labels[255] = labels[1]
-    known = sorted((pack(color), index_table.labels[k]) for k, color in enumerate(colors) if color is not None)
-    return MaskRule(labels, np.array([c for c, _ in known], np.uint32), np.array([k for _, k in known], np.uint8))
+    pairs = sorted({(pack(color), int(labels[k])) for k, color in enumerate(colors) if color is not None})
+    return MaskRule(
+        labels, known, np.array([code for code, _ in pairs], np.uint32), np.array([k for _, k in pairs], np.uint8)
+    )
 
 
 def pack(color: Color) -> int:
@@ -52,10 +73,11 @@ def unpack(code: int) -> Color:
 
 
 def read_labels(path: PathLike, rule: MaskRule) -> NDArray[np.uint8]:
-    """A mask file as uint8 (H, W): labels of the rule's table, IGNORE where the value means nothing.
+    """A mask file as uint8 (H, W): labels of the rule's table, IGNORE for void ones and for colours that are not the rule's.
 
     Modes 1, L, P, I;16 and I hold indices; so does RGB(A) with three equal channels when the rule knows no colours. Other RGB(A), and
-    P whose palette holds the rule's colours in another order, is looked up by colour. Raises SegbenchError naming the file.
+    P whose palette holds the rule's colours in another order, is looked up by colour. Raises SegbenchError naming the file, also
+    for an index that means nothing: its pixels would be left out without a word.
     """
     values, palette = _decode(path)
     if values.ndim == 3 and not rule.codes.size:
@@ -66,7 +88,10 @@ def read_labels(path: PathLike, rule: MaskRule) -> NDArray[np.uint8]:
         looked_up: NDArray[np.uint8] = _look_up(palette, rule)[values]
         return looked_up
     labels: NDArray[np.uint8] = rule.labels[np.clip(values, 0, 255)]
-    return labels if values.dtype == np.uint8 else np.where((values >= 0) & (values < 256), labels, np.uint8(IGNORE))
+    in_doubt = labels == IGNORE if values.dtype == np.uint8 else (labels == IGNORE) | (values < 0) | (values > 255)
+    for value in np.unique(values[in_doubt]).tolist():
+        rule.check(value, path)
+    return labels
 
 
 def read_plane(path: PathLike) -> NDArray[np.bool_]:
@@ -88,9 +113,10 @@ def check_size(mask: NDArray[Any], mask_path: PathLike, size: tuple[int, int], i
 
 @dataclass(slots=True)
 class MaskProbe:
-    """What a look at some masks found. `palette`: of the first one that has a palette, as many colours as it holds."""
+    """What a look at some masks found. `indices`: each value of the index masks, and the first file that holds it. `palette`: of
+    the first one that has a palette, as many colours as it holds."""
 
-    indices: set[int] = field(default_factory=set)
+    indices: dict[int, PathLike] = field(default_factory=dict)
     colors: set[Color] = field(default_factory=set)  # of colour pictures, unless they are grey
     palette: tuple[Color, ...] = ()
     read: int = 0
@@ -99,7 +125,7 @@ class MaskProbe:
 def probe_masks(paths: Sequence[PathLike]) -> Generator[Progressed, None, MaskProbe]:
     """Looks at these masks to learn what values they hold; unreadable ones are passed over.
 
-    Raises SegbenchError for a picture of more than COLOR_LIMIT colours.
+    Raises SegbenchError for a picture of more than COLOR_LIMIT colours, or of greys that a JPEG has blurred.
     """
     probe = MaskProbe()
     for done, path in enumerate(paths):
@@ -115,16 +141,27 @@ def probe_masks(paths: Sequence[PathLike]) -> Generator[Progressed, None, MaskPr
         if values.ndim == 3 and (values == values[..., :1]).all():
             values = values[..., 0]
         if values.ndim == 2:
-            probe.indices.update(np.unique(values).tolist())
+            found = _find_values(values)
+            if os.fspath(path).lower().endswith(_JPEG) and not {0, 255}.issuperset(found):
+                raise SegbenchError(f"The mask {os.fspath(path)} is a JPEG of {len(found)} greys, not a mask.", HINT)
+            for value in found:
+                probe.indices.setdefault(value, path)
             continue
         codes = np.unique(_pack_all(values))
         if len(codes) > COLOR_LIMIT:
             raise SegbenchError(
-                f"The mask {os.fspath(path)} is a picture of {len(codes)} colours, not a mask.",
-                "Masks hold a class index a pixel, or one flat colour a class; save them as PNG, never as JPEG.",
+                f"The mask {os.fspath(path)} is a picture of {len(codes)} colours, not a mask.", HINT
             )
         probe.colors.update(unpack(int(code)) for code in codes)
     return probe
+
+
+def _find_values(values: NDArray[Any]) -> list[int]:
+    """The different values of integers (H, W), ascending."""
+    # Counting is ten times as fast as the sorting that np.unique does
+    small = values.dtype == np.uint8
+    found: list[int] = (np.flatnonzero(np.bincount(values.ravel())) if small else np.unique(values)).tolist()
+    return found
 
 
 def _decode(path: PathLike) -> tuple[NDArray[Any], NDArray[np.uint32] | None]:
@@ -161,7 +198,10 @@ def _as_index(values: NDArray[np.uint8], path: PathLike) -> NDArray[np.uint8]:
 
 
 def _is_shuffled(values: NDArray[Any], palette: NDArray[np.uint32], rule: MaskRule) -> bool:
-    """Whether all colours used are the rule's, but stand at other indices: then the colours are meant, not the indices."""
+    """Whether all colours used are the rule's, but stand at other indices: then the colours are meant, not the indices. They cannot
+    be where two classes share a colour."""
+    if (rule.codes[1:] == rule.codes[:-1]).any():
+        return False
     used = np.unique(values)
     known = rule.labels[used] != IGNORE
     agrees = (_look_up(palette[used], rule) == rule.labels[used])[known].all()

@@ -10,7 +10,7 @@ from PIL import Image
 
 from segbench.data.dataset import Dataset, open_dataset
 from segbench.errors import SegbenchError
-from segbench.formats import images
+from segbench.formats import folders, images
 from segbench.formats.classes import load_palette, read_class_file
 from segbench.formats.sources import name_samples, natural_key
 from segbench.records import IGNORE
@@ -165,6 +165,64 @@ def test_that_one_named_class_gets_a_background(tmp_path):
     assert dataset.read(0).masks.max() == 1
 
 
+def test_that_a_class_has_the_index_that_its_line_begins_with(tmp_path):
+    put(tmp_path / "images" / "a.png")
+    put(tmp_path / "masks" / "a.png", index_mask(2, 4))
+    (tmp_path / "classes.txt").write_text("2 cat\n4 dog\n")
+    dataset = open_now(tmp_path)
+    assert dataset.info.classes.names == ("background", "cat", "dog")
+    assert dataset.info.classes.background == 0
+    assert dataset.read(0).masks[0, :3].tolist() == [1, 2, 0]
+
+
+@pytest.mark.parametrize("text", ["bg\ncat\ndog\n", "0: bg\n1: cat\n7: dog\n"])
+def test_that_a_value_without_a_class_is_told_at_opening(tmp_path, text):
+    put(tmp_path / "images" / "a.png")
+    put(tmp_path / "masks" / "a.png", index_mask(1, 5))
+    (tmp_path / "classes.txt").write_text(text)
+    with pytest.raises(SegbenchError, match=r"a\.png holds the value 5, which stands for no class") as caught:
+        open_now(tmp_path)
+    assert "5: void" in caught.value.hint
+    (tmp_path / "classes.txt").write_text("0: bg\n1: cat\n5: void\n7: dog\n")
+    assert open_now(tmp_path).read(0).masks[0, :2].tolist() == [1, IGNORE]
+
+
+def test_that_every_mask_is_looked_at_for_classes_that_no_file_names(tmp_path):
+    for k in range(150):
+        put(tmp_path / "images" / f"{k}.png")
+        put(tmp_path / "masks" / f"{k}.png", index_mask(7 if k == 77 else 1))
+    dataset = open_now(tmp_path)
+    assert len(dataset.info.classes) == 8
+    assert dataset.read(77).masks.max() == 7
+
+
+def test_that_a_value_that_was_not_looked_at_is_told_when_its_mask_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(folders, "_MANY", 2)
+    for k in range(3):
+        put(tmp_path / "images" / f"{k}.png")
+        put(tmp_path / "masks" / f"{k}.png", index_mask(7 if k == 1 else 1))
+    dataset = open_now(tmp_path)
+    assert dataset.read(0).masks.max() == 1
+    with pytest.raises(SegbenchError, match=r"1\.png holds the value 7"):
+        dataset.read(1)
+
+
+def test_that_empty_masks_at_the_beginning_do_not_hide_what_white_means(tmp_path):
+    for k in range(9):
+        put(tmp_path / "images" / f"{k}.png")
+        put(tmp_path / "masks" / f"{k}.png", index_mask(*[255] * (k == 4)))
+    (tmp_path / "classes.txt").write_text("background\npolyp\n")
+    assert open_now(tmp_path).read(4).masks.max() == 1
+
+
+def test_that_greys_of_a_picture_are_not_taken_for_classes(tmp_path):
+    put(tmp_path / "images" / "a.png", np.zeros((16, 16), np.uint8))
+    put(tmp_path / "masks" / "a.png", np.arange(256, dtype=np.uint8).reshape(16, 16))
+    with pytest.raises(SegbenchError, match="hold 255 different values") as caught:
+        open_now(tmp_path)
+    assert "never as JPEG" in caught.value.hint
+
+
 def test_that_colour_masks_are_read_by_the_colours_of_the_class_file(tmp_path):
     mask = np.zeros((*SIZE, 3), np.uint8)
     mask[0, 0], mask[0, 1] = (128, 64, 128), (9, 9, 9)
@@ -206,6 +264,9 @@ def test_that_colour_masks_with_names_but_no_colours_are_refused(tmp_path):
         ("# label:color_rgb:parts:actions\nbackground:0,0,0::\ncat:9,8,7::\n", ("background", "cat"), ((0, 0, 0), (9, 8, 7))),
         ("name,r,g,b\nroad,1,2,3\n", ("road",), ((1, 2, 3),)),
         ("route 66\nlane 1\n", ("route 66", "lane 1"), (None, None)),
+        ("1 cat\n2 dog 7 8 9\n", ("", "cat", "dog"), (None, None, (7, 8, 9))),
+        ("3: dog\n0: sky\n1, cat\n", ("sky", "cat", "", "dog"), (None,) * 4),
+        ("0 1 2 3 sky\n1 4 5 6 road\n", ("sky", "road"), ((1, 2, 3), (4, 5, 6))),
     ],
 )  # fmt: skip
 def test_that_class_files_of_these_kinds_are_understood(tmp_path, text, names, colors):
@@ -215,7 +276,9 @@ def test_that_class_files_of_these_kinds_are_understood(tmp_path, text, names, c
     assert (naming.names, naming.colors) == (names, colors)
 
 
-@pytest.mark.parametrize("content", [b"", b"\n\n# only a comment\n", b"a\na\n", b"caf\xe9\n"])
+@pytest.mark.parametrize(
+    "content", [b"", b"\n\n# only a comment\n", b"a\na\n", b"caf\xe9\n", b"1 a\n1 b\n", b"0 a\n256 b\n"]
+)
 def test_that_a_class_file_that_names_nothing_or_a_class_twice_is_refused(tmp_path, content):
     path = tmp_path / "classes.txt"
     path.write_bytes(content)

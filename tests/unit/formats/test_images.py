@@ -228,9 +228,13 @@ def test_that_a_preview_of_a_jpeg_is_smaller_but_not_smaller_than_asked_for(tmp_
 # Masks ------------------------------------------------------------------------------------------------------------------
 
 
-def test_that_an_index_beyond_the_classes_is_ignored(tmp_path):
-    path = save(tmp_path / "m.png", np.array([[0, 1, 2, 11, 255]], np.uint8))
-    assert read_labels(path, rule_of("a", "b")).tolist() == [[0, 1, IGNORE, IGNORE, IGNORE]]
+def test_that_255_is_ignored_and_any_other_index_beyond_the_classes_refused(tmp_path):
+    path = save(tmp_path / "m.png", np.array([[0, 1, 255]], np.uint8))
+    assert read_labels(path, rule_of("a", "b")).tolist() == [[0, 1, IGNORE]]
+    path = save(tmp_path / "m.png", np.array([[0, 1, 11, 255]], np.uint8))
+    with pytest.raises(SegbenchError, match=r"m\.png holds the value 11") as caught:
+        read_labels(path, rule_of("a", "b"))
+    assert '"11: NAME" to classes.txt' in caught.value.hint
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "I;16", "I", "LA", "RGB", "RGBA"])
@@ -253,8 +257,9 @@ def test_that_every_mode_of_index_mask_gives_the_same_labels(tmp_path, mode):
 
 
 def test_that_16_bit_indices_do_not_wrap_around(tmp_path):
-    path = save(tmp_path / "m.png", np.array([[1, 257, 65535]], np.uint16))
-    assert read_labels(path, rule_of("a", "b")).tolist() == [[1, IGNORE, IGNORE]]
+    path = save(tmp_path / "m.png", np.array([[1, 257]], np.uint16))
+    with pytest.raises(SegbenchError, match="the value 257"):
+        read_labels(path, rule_of("a", "b"))
 
 
 def test_that_colours_are_looked_up_and_unknown_ones_ignored(tmp_path):
@@ -268,6 +273,14 @@ def test_that_a_palette_in_another_order_is_looked_up_by_its_colours(tmp_path):
     picture.save(tmp_path / "m.png")
     rule = rule_of("red", "blue", colors=((255, 0, 0), (0, 0, 255)))
     assert read_labels(tmp_path / "m.png", rule).tolist() == [[1, 0]]
+
+
+def test_that_indices_count_where_two_classes_share_a_colour(tmp_path):
+    picture = Image.fromarray(np.array([[0, 1, 2]], np.uint8), mode="P")
+    picture.putpalette([0, 0, 0, 255, 0, 0, 0, 0, 0])
+    picture.save(tmp_path / "m.png")
+    rule = rule_of("a", "b", "c", colors=((0, 0, 0), (255, 0, 0), (0, 0, 0)))
+    assert read_labels(tmp_path / "m.png", rule).tolist() == [[0, 1, 2]]
 
 
 def test_that_a_colour_mask_without_known_colours_is_refused(tmp_path):
@@ -306,3 +319,12 @@ def test_that_a_photograph_is_no_mask(tmp_path):
     path = save(tmp_path / "m.png", RNG.integers(0, 256, (90, 90, 3), np.uint8))
     with pytest.raises(SegbenchError, match=r"is a picture of .* colours, not a mask"):
         list(probe_masks([path]))
+
+
+def test_that_a_grey_mask_is_no_jpeg_unless_it_is_black_and_white(tmp_path):
+    blurred, flat = np.zeros((32, 32), np.uint8), np.zeros((32, 32), np.uint8)
+    blurred[5:20, 3:17], flat[8:16, 8:24] = 255, 255
+    list(probe_masks([save(tmp_path / "flat.jpg", flat, quality=100)]))
+    with pytest.raises(SegbenchError, match=r"blurred\.jpg is a JPEG of .* greys") as caught:
+        list(probe_masks([save(tmp_path / "blurred.jpg", blurred)]))
+    assert "never as JPEG" in caught.value.hint
