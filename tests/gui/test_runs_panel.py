@@ -9,12 +9,14 @@ from typing import Any
 import msgspec
 import pytest
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QFont, QFontMetrics
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QMenu, QMessageBox
+from PySide6.QtWidgets import QMenu, QMessageBox, QStyleOptionViewItem
 
 from segbench.config import TrainConfig
 from segbench.events import RunContinueRequested, RunOpened, RunsCompared, StepDone, TrainingEnded, TrainingStarted
 from segbench.formats.runs import create_run
+from segbench.gui.main_window import RUNS_WIDTH
 from segbench.gui.panels.runs.presenter import RunsPresenter
 from segbench.gui.panels.runs.view import RunsView
 from segbench.records import Baselines, ClassTable, DatasetInfo
@@ -115,6 +117,34 @@ def test_that_deleting_asks_and_keeps_by_default(panel: RunsView, runs: list[Pat
     next(b for b in box.buttons() if b.text() == "Delete").click()
     wait_for(lambda: panel.filter.rowCount() == 2)
     assert not runs[2].exists()
+
+
+def test_that_deleting_speaks_of_one_run_as_one(panel: RunsView) -> None:
+    texts = []
+    for chosen in (1, 2):
+        panel.table.selectRow(0)
+        if chosen == 2:
+            panel.table.selectAll()
+        panel._ask_delete()
+        box = next(b for b in panel.findChildren(QMessageBox, "delete_dialog") if b.isVisible())
+        texts.append((box.windowTitle(), box.informativeText().split()[0]))
+        box.reject()
+    assert texts == [("Delete run", "Its"), ("Delete runs", "Their")]
+
+
+def test_that_names_alone_are_cut_at_their_beginning(panel: RunsView) -> None:
+    option = QStyleOptionViewItem()
+    panel.table.itemDelegateForColumn(0).initStyleOption(option, panel.filter.index(0, 0))
+    assert option.textElideMode == Qt.TextElideMode.ElideLeft
+    assert panel.table.textElideMode() == Qt.TextElideMode.ElideRight
+    bold = QFont(panel.table.font())
+    bold.setBold(True)
+    assert QFontMetrics(bold).horizontalAdvance("Interrupted") < panel.table.columnWidth(1)
+
+
+def test_that_the_best_iou_is_seen_without_scrolling(panel: RunsView) -> None:
+    panel.resize(RUNS_WIDTH, 500)
+    assert sum(panel.table.columnWidth(place) for place in range(3)) <= panel.table.viewport().width()
 
 
 def test_that_a_deleted_run_is_no_longer_compared(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPoint, QSize, Qt, QUrl
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QSize, Qt, QUrl
 from PySide6.QtGui import QAction, QDesktopServices, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -16,6 +16,8 @@ from PySide6.QtWidgets import (
     QMenu,
     QMessageBox,
     QStackedWidget,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
     QTableView,
     QVBoxLayout,
     QWidget,
@@ -30,6 +32,14 @@ from segbench.gui.widgets.parts import build_tool, dress_dialog
 
 if TYPE_CHECKING:
     from segbench.records import RunInfo
+
+
+class _NameDelegate(QStyledItemDelegate):
+    """Names are cut at the left: they begin with the same date, and end differently."""
+
+    def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:
+        super().initStyleOption(option, index)
+        option.textElideMode = Qt.TextElideMode.ElideLeft  # type: ignore[attr-defined]
 
 
 class RunsView(QWidget):
@@ -128,14 +138,14 @@ class RunsView(QWidget):
         self.table.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.table.setShowGrid(False)
         self.table.setWordWrap(False)
-        self.table.setTextElideMode(Qt.TextElideMode.ElideLeft)  # names begin with the same date, and end differently
+        self.table.setItemDelegateForColumn(0, _NameDelegate(self.table))
         self.table.setTabKeyNavigation(False)
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 10)
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setHighlightSections(False)
-        for place, width in enumerate((150, 76, 66, 66, 112, 122, 130, 74)):
+        for place, width in enumerate((128, 86, 66, 66, 112, 122, 130, 74)):  # the first three fit in the dock
             self.table.setColumnWidth(place, width)
         self.table.doubleClicked.connect(lambda index: self._presenter.open(index.data(PATH_ROLE)))
         self.table.customContextMenuRequested.connect(self._show_menu)
@@ -248,10 +258,15 @@ class RunsView(QWidget):
         box = QMessageBox(self)
         box.setObjectName("delete_dialog")
         box.setIcon(QMessageBox.Icon.Warning)
-        box.setWindowTitle("Delete runs")
+        one = len(names) == 1
+        box.setWindowTitle("Delete run" if one else "Delete runs")
         box.setTextFormat(Qt.TextFormat.PlainText)
-        box.setText(f"Delete {names[0]}?" if len(names) == 1 else f"Delete {len(names)} runs?")
-        box.setInformativeText("Their folders with curves and checkpoints are removed from the disk for good.")
+        box.setText(f"Delete {names[0]}?" if one else f"Delete {len(names)} runs?")
+        box.setInformativeText(
+            "Its folder with curves and checkpoints is removed from the disk for good."
+            if one
+            else "Their folders with curves and checkpoints are removed from the disk for good."
+        )
         delete = box.addButton("Delete", QMessageBox.ButtonRole.DestructiveRole)
         keep = box.addButton("Keep", QMessageBox.ButtonRole.RejectRole)
         box.setDefaultButton(keep)
