@@ -3,6 +3,9 @@ border, each with its full mask and box. Same seed, same bytes; image i does not
 
 from __future__ import annotations
 
+import os
+import re
+import secrets
 import shutil
 import zlib
 from collections.abc import Generator, Iterator
@@ -42,6 +45,7 @@ TRAIN_COUNT, TEST_COUNT = 10_000, 1_000  # the lecture's
 
 _WORDS_AN_OBJECT = 12  # random numbers kept for each object, used or not, so that no object moves another's
 _BATCH = 256  # images whose random numbers are drawn at once
+_NAME = re.compile(r"PurdueShapes5MultiObject-\d+-(train|test)\.gz")
 _GRID = 1 << 16  # sines and cosines are rounded to 1 / _GRID: no machine's last digit can turn a pixel
 
 
@@ -62,6 +66,18 @@ def generate(
     PURDUE_CLASSES, a box an object; later objects are painted over earlier ones, masks and boxes keep what is hidden.
     Each split has random numbers of its own. Raises SegbenchError for a value out of range.
     """
+    _check_request(count, seed, size, objects)
+    most = objects[1]
+    words = 4 * -(-(1 + most * _WORDS_AN_OBJECT) // 4)  # Philox counts in blocks of four
+    for begin in range(0, count, _BATCH):
+        draws = _draw(seed, split, begin * words, (min(_BATCH, count - begin), words))
+        for row in range(len(draws)):
+            index = begin + row
+            yield _paint(draws[row], size, objects, sizes, scale, first + index, split, f"{index:05d}")
+
+
+def _check_request(count: int, seed: int, size: int, objects: tuple[int, int] = (1, 5)) -> None:
+    """Raises SegbenchError for a value out of range."""
     fewest, most = objects
     if not 8 <= size <= LARGEST_SIDE:
         raise SegbenchError(
@@ -74,12 +90,6 @@ def generate(
         )
     if not 0 <= seed < 2**63:
         raise SegbenchError(f"The seed {seed} is out of range.", "Choose a whole number from 0 to 2^63 - 1.")
-    words = 4 * -(-(1 + most * _WORDS_AN_OBJECT) // 4)  # Philox counts in blocks of four
-    for begin in range(0, count, _BATCH):
-        draws = _draw(seed, split, begin * words, (min(_BATCH, count - begin), words))
-        for row in range(len(draws)):
-            index = begin + row
-            yield _paint(draws[row], size, objects, sizes, scale, first + index, split, f"{index:05d}")
 
 
 def _draw(seed: int, split: str, start: int, shape: tuple[int, int]) -> NDArray[np.float64]:
@@ -208,30 +218,38 @@ def write_shapes(
 
     out: a name that ends in .gz becomes one file of `count` training images; any other a folder with
     PurdueShapes5MultiObject-{count}-train.gz and, for a test_count above 0, PurdueShapes5MultiObject-{test_count}-test.gz.
-    Raises SegbenchError if something stands there already and `overwrite` is False, or a number is out of range; OSError if
-    the place can't be written. Closing it leaves what stood there before, and no half file.
+    `overwrite` replaces the data set that stands there, files of other counts included. Raises SegbenchError if something
+    stands there already and `overwrite` is False, or a number is out of range; OSError if the place can't be written.
+    Closing it leaves what stood there before, and no half file.
     """
     if count < 1 or test_count < 0:
         raise SegbenchError("A data set needs at least one image.", "Choose a count of 1 or more.")
-    single = out.suffix == ".gz"
+    _check_request(count, seed, size)
+    single = out.suffix.lower() == ".gz"
     test_count = 0 if single else test_count
     _refuse_to_overwrite(out, single, overwrite)
+    folder = out.parent if single else out
     files = [(out if single else out / find_name(count, "train"), count, "train")]
     if test_count:
         files.append((out / find_name(test_count, "test"), test_count, "test"))
-    fresh = not single and not out.exists()
+    made = next((place for place in (*reversed(folder.parents), folder) if not place.exists()), None)
+    aside = folder / f".{secrets.token_hex(4)}"  # both files are complete before either takes its place
     done, total, complete = 0, count + test_count, False
     try:
-        (out.parent if single else out).mkdir(parents=True, exist_ok=True)
+        aside.mkdir(parents=True)
         for path, images, split in files:
             samples = generate(images, seed, size, split=split, first=done)
-            for event in write_purdue(path, samples, PURDUE_CLASSES, images):
+            for event in write_purdue(aside / path.name, samples, PURDUE_CLASSES, images):
                 yield Progressed("writing", done + event.done, total)
             done += images
+        for old in list(folder.iterdir()):
+            if _NAME.fullmatch(old.name) and not single:
+                old.unlink()
+        for path, _, _ in files:
+            os.replace(aside / path.name, path)
         complete = True
     finally:
-        if fresh and not complete:
-            shutil.rmtree(out, ignore_errors=True)
+        shutil.rmtree(aside if complete or made is None else made, ignore_errors=True)
     return out
 
 

@@ -192,6 +192,35 @@ def test_that_what_stands_there_is_not_overwritten_unless_allowed(tmp_path: Path
     assert (tmp_path / "a.gz").read_bytes()[:2] == b"\x1f\x8b"
 
 
+@pytest.mark.parametrize("test_count", [0, 3])
+def test_that_overwriting_replaces_files_of_other_counts(tmp_path: Path, test_count: int) -> None:
+    finish(write_shapes(tmp_path, 5, 2, seed=0, size=8))
+    (tmp_path / "mine-train.gz").write_text("not of the generator")
+    finish(write_shapes(tmp_path, 6, test_count, seed=0, size=8, overwrite=True))
+    made = [find_name(6, "train"), *([find_name(3, "test")] if test_count else [])]
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted([*made, "mine-train.gz"])
+
+
+def test_that_an_interrupted_overwriting_leaves_what_stood_there(tmp_path: Path) -> None:
+    finish(write_shapes(tmp_path, 5, 2, seed=0, size=8))
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    writing = write_shapes(tmp_path, 5, 400, seed=1, size=8, overwrite=True)
+    next(event for event in writing if event.done > 5)
+    writing.close()
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def test_that_the_ending_gz_counts_in_capitals_too(tmp_path: Path) -> None:
+    assert finish(write_shapes(tmp_path / "X.GZ", 2, 2, seed=0, size=8)).is_file()
+
+
+def test_that_a_refused_request_makes_no_folder(tmp_path: Path) -> None:
+    for out in (tmp_path / "deep" / "er" / "s.gz", tmp_path / "deep" / "er" / "s"):
+        with pytest.raises(SegbenchError, match="seed"):
+            finish(write_shapes(out, 5, 2, seed=-4))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_that_a_file_and_a_folder_are_not_mistaken_for_each_other(tmp_path: Path) -> None:
     (tmp_path / "folder.gz").mkdir()
     (tmp_path / "file").write_text("")
@@ -201,7 +230,7 @@ def test_that_a_file_and_a_folder_are_not_mistaken_for_each_other(tmp_path: Path
 
 
 def test_that_an_interrupted_writing_leaves_nothing_behind(tmp_path: Path) -> None:
-    writing = write_shapes(tmp_path / "new", 200, 10, seed=0, size=8)
+    writing = write_shapes(tmp_path / "deep" / "new", 200, 10, seed=0, size=8)
     next(writing)
     writing.close()
     assert list(tmp_path.iterdir()) == []
