@@ -20,9 +20,8 @@ from segbench.cli.console import (
 )
 from segbench.cli.interrupt import pull
 from segbench.errors import SegbenchError
+from segbench.formats.kinds import looks_like_checkpoint
 from segbench.records import DatasetInfo
-
-CHECKPOINT_ENDINGS = (".safetensors", ".pt", ".pth")
 
 
 def run_generate(arguments: argparse.Namespace) -> int:
@@ -41,8 +40,7 @@ def run_generate(arguments: argparse.Namespace) -> int:
             ),
             lambda event: bar.show(event.done, event.total),
         )
-    single = path.suffix == ".gz"
-    tests = 0 if single else arguments.test_count
+    tests = 0 if path.is_file() else arguments.test_count
     if arguments.json:
         tell_json(
             {"path": str(path), "train": arguments.count, "test": tests, "size": arguments.size, "seed": arguments.seed}
@@ -65,7 +63,7 @@ def run_info(arguments: argparse.Namespace) -> int:
     path = Path(arguments.path)
     if not path.exists():
         raise SegbenchError(f"{path} does not exist.", "Check the path; it may have been moved.")
-    if path.is_file() and path.suffix.lower() in CHECKPOINT_ENDINGS:
+    if looks_like_checkpoint(path):
         document, lines = _describe_checkpoint(path)
     elif (path / "run.json").exists():
         document, lines = _describe_run(path)

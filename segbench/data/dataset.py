@@ -16,6 +16,7 @@ from segbench.events import Progressed
 from segbench.formats import purdue
 from segbench.formats.folders import SPLIT_ORDER, SPLITS, open_folder
 from segbench.formats.images import WhiteLevel, is_image_name
+from segbench.formats.kinds import looks_like_purdue
 from segbench.formats.sources import CountingSource, FileSource, Masks, Source
 from segbench.formats.voc import open_voc
 from segbench.records import Box, ClassTable, DatasetInfo, Sample
@@ -219,14 +220,17 @@ def open_dataset(path: Path) -> Generator[Progressed, None, Dataset]:
     if path.is_file():
         if is_image_name(path.name):
             return open_images([path])
-        if path.suffix.lower() == ".gz" or purdue.looks_like_purdue(path):
+        if path.suffix.lower() == ".gz" or looks_like_purdue(path):
             return (yield from _open_purdue(path, {find_split(path.name) or "all": path}))
         raise SegbenchError(f"{path} is no dataset: it is neither a .gz file nor a picture.", _WHAT_IS_ONE)
-    if files := _find_purdue(path):
-        return (yield from _open_purdue(path, files))
+    if not path.is_dir():
+        raise SegbenchError(f"{path} is no dataset: it is neither a file nor a folder.", _WHAT_IS_ONE)
     found = yield from open_voc(path)
     if found is None:
         found = yield from open_folder(path)
+    # Pictures with masks are the dataset, whatever else was downloaded beside them; pictures alone may be anything
+    if (found is None or found.classes is None) and (files := _find_purdue(path, alone=found is None)):
+        return (yield from _open_purdue(path, files))
     if found is None:
         raise SegbenchError(f"The folder {path} is no dataset: there is no picture in it.", _WHAT_IS_ONE)
     sources = {split: found.splits[split] for split in order_splits(found.splits)}
@@ -273,17 +277,21 @@ def open_images(paths: Sequence[Path]) -> Dataset:
 
 def find_split(name: str) -> str:
     """The split a file name tells at its end: "Shapes-10000-train.gz" -> "train"; "" if none."""
-    stem = name.removesuffix(".gz").lower()
+    stem = name.lower().removesuffix(".gz")
     return next(
         (split for ending, split in SPLITS.items() if stem == ending or stem.endswith((f"-{ending}", f"_{ending}"))), ""
     )
 
 
-def _find_purdue(folder: Path) -> dict[str, Path]:
-    """The .gz files of a folder by split; empty if there are none. Raises SegbenchError if they leave a choice."""
-    files = sorted(p for p in folder.glob("*.gz") if p.is_file() and not p.name.startswith("."))
-    if not files:
+def _find_purdue(folder: Path, alone: bool) -> dict[str, Path]:
+    """The .gz files of a folder by split; empty if there are none, or none that can be a data set while there is something else to
+    open (not `alone`). Raises SegbenchError if they leave a choice."""
+    every = sorted(p for p in folder.iterdir() if p.suffix.lower() == ".gz" and p.is_file() and p.name[0] != ".")
+    fit = [file for file in every if looks_like_purdue(file)]
+    if not every or not (fit or alone):
         return {}
+    # A damaged one that is named as a split is told, not left out; where no file fits, opening tells what is wrong with it
+    files = [file for file in every if file in fit or find_split(file.name)] or every
     splits: dict[str, list[Path]] = {}
     for file in files:
         if split := find_split(file.name):

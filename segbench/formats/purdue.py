@@ -22,7 +22,7 @@ from segbench.formats.purdue_writer import write_purdue
 from segbench.formats.streams import Gunzip, open_regular
 from segbench.records import Box, ClassTable, Sample
 
-__all__ = ["PURDUE_CLASSES", "PurdueFile", "looks_like_purdue", "read_purdue", "write_purdue"]
+__all__ = ["PURDUE_CLASSES", "PurdueFile", "read_purdue", "write_purdue"]
 
 _LABEL_MAP = "torch_saved_PurdueShapes5MultiObject_label_map.pt"  # what DLStudio writes beside its cache of a data set
 
@@ -77,21 +77,6 @@ class PurdueFile:
     def read(self, index: int, sample_index: int, split: str) -> Sample:
         """Image `index` of this file as sample `sample_index` of its data set."""
         return Sample(sample_index, self.name(index), split, self.images[index], self.masks(index), self.boxes(index))
-
-
-def looks_like_purdue(path: Path) -> bool:
-    """Whether a file is worth a try with read_purdue: a .gz or bare file that begins as a pickle does, or a torch archive
-    that is named as DLStudio names its cache. Reads a few bytes, never raises."""
-    try:
-        with open_regular(path) as file:
-            head = file.read(2)
-            if head == b"PK":
-                return path.name.startswith("torch_saved_") and "label_map" not in path.name
-            file.seek(0)
-            first = Gunzip(file, path.name).read(1) if head == b"\x1f\x8b" else head[:1]
-    except (OSError, SegbenchError):
-        return False
-    return first in (b"\x80", b"(")
 
 
 def read_purdue(path: Path) -> Generator[Progressed, None, PurdueFile]:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QFileDialog
 
 from segbench.errors import SegbenchError, explain
+from segbench.formats.kinds import CHECKPOINT_ENDINGS, looks_like_checkpoint
 
 if TYPE_CHECKING:
     from segbench.gui.alarm import Alarm
     from segbench.gui.main_window import MainWindow
     from segbench.gui.session import Session
 
-CHECKPOINTS = (".safetensors", ".pt", ".pth")
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".gif")
 
 
@@ -78,7 +78,7 @@ class Opening:
         if (path / "run.json").is_file():
             self._window.show_welcome(self._session.dataset is None)
             self._session.open_run(path)
-        elif path.is_file() and path.suffix.lower() in CHECKPOINTS:
+        elif looks_like_checkpoint(path):
             self._window.show_welcome(self._session.dataset is None)
             self._session.open_checkpoint(path)
             self._window.show_page("prediction")
@@ -101,7 +101,7 @@ class Opening:
         dialog = QFileDialog(self._window, "Open a dataset file, a checkpoint or pictures")
         dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
         pictures = " ".join(f"*{ending}" for ending in PICTURES)
-        checkpoints = " ".join(f"*{ending}" for ending in CHECKPOINTS)
+        checkpoints = " ".join(f"*{ending}" for ending in CHECKPOINT_ENDINGS)
         dialog.setNameFilters(
             [
                 f"All that segbench opens (*.gz {checkpoints} {pictures})",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
+import pickle
 import shlex
 import shutil
 import signal
@@ -14,15 +16,18 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from segbench.__main__ import main, opens_window
 from segbench.cli import main as cli_main
 from segbench.cli.interrupt import Interrupted
 from segbench.cli.main import run_command
+from segbench.config import MUnetConfig
 from segbench.errors import OutOfMemory
 from segbench.events import StepDone
 from segbench.formats.runs import open_run
+from segbench.networks import build_network
 
 TINY = ["--set", "network.depth=4", "--set", "data.batch_size=4", "--set", "threads=1"]
 
@@ -154,6 +159,15 @@ def test_that_info_tells_what_each_path_is(place, capsys):
     assert [r["name"] for r in _json(capsys, "info", place.run.parent)["runs"]] == ["run"]
     assert run_command(["info", str(place.data), "--scan"]) == 0
     assert "star" in capsys.readouterr().out
+
+
+def test_that_info_knows_dlstudios_files_by_what_is_in_them(place, capsys, tmp_path):
+    network = build_network(MUnetConfig(depth=4, head="lecture", body="lecture"), 5)
+    torch.save(network.state_dict(), tmp_path / "saved_model")
+    assert _json(capsys, "info", tmp_path / "saved_model")["kind"] == "checkpoint"
+    data = tmp_path / "torch_saved_PurdueShapes5MultiObject-4_dataset.pt"
+    torch.save(pickle.loads(gzip.decompress(next(place.data.glob("*-test.gz")).read_bytes())), data)
+    assert _json(capsys, "info", data)["kind"] == "dataset"
 
 
 def test_that_info_in_words_names_splits_and_classes(place, capsys):

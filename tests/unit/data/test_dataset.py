@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import os
 import threading
 from pathlib import Path
 
@@ -90,6 +92,40 @@ def test_that_a_file_name_tells_its_split(name, split):
     assert find_split(name) == split
 
 
+def put_masks(folder: Path) -> None:
+    save(folder / "images" / "a.png")
+    save(folder / "masks" / "a.png")
+
+
+@pytest.mark.parametrize("name", ["download.tar.gz", "backup-train.gz"])
+def test_that_a_gz_of_something_else_does_not_hide_pictures(tmp_path, name):
+    (tmp_path / name).write_bytes(gzip.compress(b"something else"))
+    save(tmp_path / "a.png")
+    assert finish(open_dataset(tmp_path)).info.format == "images"
+    put_masks(tmp_path)
+    assert finish(open_dataset(tmp_path)).info.format == "folders"
+
+
+def test_that_a_gz_of_something_else_does_not_hide_a_data_set(shapes, tmp_path):
+    for file in shapes.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "download.tar.gz").write_bytes(gzip.compress(b"something else"))
+    save(tmp_path / "figure.png")
+    assert finish(open_dataset(tmp_path)).splits == {"train": range(12), "test": range(12, 17)}
+    put_masks(tmp_path)  # they are found rather than files that may have been put beside them
+    assert finish(open_dataset(tmp_path)).info.format == "folders"
+
+
+def test_that_a_damaged_file_is_told_and_not_left_out(shapes, tmp_path):
+    (tmp_path / "x-test.gz").write_bytes(next(shapes.glob("*-test.gz")).read_bytes())
+    (tmp_path / "x-train.gz").write_bytes(b"\x1f\x8b and no more")
+    with pytest.raises(SegbenchError, match=r"x-train\.gz"):
+        finish(open_dataset(tmp_path))
+    (tmp_path / "x-test.gz").unlink()
+    with pytest.raises(SegbenchError, match=r"x-train\.gz"):
+        finish(open_dataset(tmp_path))
+
+
 # What is none -------------------------------------------------------------------------------------------------------------
 
 
@@ -99,6 +135,7 @@ def test_that_what_is_no_dataset_is_told_together_with_what_would_be_one(tmp_pat
         (tmp_path / "gone", "does not exist"),
         (tmp_path / "notes.txt", "neither a .gz file nor a picture"),
         (tmp_path, "there is no picture in it"),
+        (Path(os.devnull), "neither a file nor a folder"),
     ]:
         with pytest.raises(SegbenchError, match=reason) as caught:
             finish(open_dataset(path))

@@ -19,7 +19,8 @@ from segbench.data.shapes import generate
 from segbench.errors import SegbenchError
 from segbench.events import Progressed
 from segbench.formats import cache, purdue_records
-from segbench.formats.purdue import PURDUE_CLASSES, PurdueFile, looks_like_purdue, read_purdue, write_purdue
+from segbench.formats.kinds import looks_like_purdue
+from segbench.formats.purdue import PURDUE_CLASSES, PurdueFile, read_purdue, write_purdue
 from segbench.records import IGNORE, ClassInfo, ClassTable, Sample
 
 OLD = Path(__file__).parents[2] / "data" / "purdue_old"
