@@ -136,7 +136,7 @@ def test_that_the_command_line_can_be_copied(desk, qtbot) -> None:
     qtbot.mouseClick(desk.child("copy_command"), Qt.MouseButton.LeftButton)
     command = QGuiApplication.clipboard().text()
     assert command.startswith("segbench predict")
-    assert "--window rectangle=0.1:" in command
+    assert "--window=rectangle=0.1:" in command
     assert str(desk.out) in command
 
 

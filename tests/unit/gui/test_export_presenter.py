@@ -158,7 +158,7 @@ def test_that_files_and_command_line_have_the_colours_that_the_panels_show(bench
     bench.open()
     bench.presenter.change(format="palette")
     bench.jobs.run()
-    assert bench.preview().command.endswith("--color 'star=#010203'")
+    assert bench.preview().command.endswith("'--color=star=#010203'")
     bench.presenter.start()
     bench.jobs.run()
     palette = Image.open(bench.out / "image 4.png").getpalette()
