@@ -317,9 +317,7 @@ class TrainingPresenter:
 
     # Training ----------------------------------------------------------------------------------------------------------
 
-    def _train(
-        self, make: Callable[[], Run], config: TrainConfig, dataset: Dataset, path: str, title: str
-    ) -> None:
+    def _train(self, make: Callable[[], Run], config: TrainConfig, dataset: Dataset, path: str, title: str) -> None:
         order, pins = work.Order(), work.DatasetPins(self._session, dataset)
         job = self._jobs.start("train", work.run_training(make, dataset, order, pins, fresh=not path), title=title)
         self._active = Active(job, config, dataset, order, path)

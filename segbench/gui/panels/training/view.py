@@ -352,9 +352,13 @@ class TrainingView(QWidget):
             "Open its best checkpoint",
         )
         self._use = build_action(
-            self, "training_settings", "&Use this run's settings", self._presenter.use_settings,
-            tip="Fill the form with the settings that the shown run was trained with",
-        )  # fmt: skip
+            self,
+            "training_settings",
+            "&Use this run's settings",
+            self._presenter.use_settings,
+            "Ctrl+Shift+E",
+            "Fill the form with the settings that the shown run was trained with",
+        )
         self._csv = build_action(
             self, "training_csv", "Save cur&ves as CSV…", self._ask_csv, "Ctrl+Shift+V", "Every value of the curves"
         )
