@@ -163,6 +163,7 @@ def test_that_what_cannot_be_read_is_told_by_the_job_that_reads_it_alone(monkeyp
     bench.open_dataset()
     break_sample(bench, 1, monkeypatch)
     groups, key = [(0, 1), (1,), (2,)], Key("/best", 1, "", False)
+    monkeypatch.setattr(workshop, "_key", key)  # its network is loaded
     job = bench.jobs.start("predict", workshop.predict(bench.session.dataset, groups, key, SHAPES, True))
     bench.jobs.run("predict")
     (done,) = (event for event in bench.events if isinstance(event, JobDone) and event.job == job.number)
@@ -396,6 +397,36 @@ def test_that_a_followed_run_that_is_discarded_is_let_go_without_an_error(bench:
     assert bench.view.last("show_stage") == ("no checkpoint",)
     assert bench.view.last("show_choices") == ([], -1)
     assert len(bench.presenter._predictions) == 0
+
+
+def test_that_weights_that_went_while_a_prediction_waited_are_no_error(bench: Bench) -> None:
+    bench.workshop.predict = Workshop().predict  # type: ignore[method-assign]
+    listed: list[bool] = []
+    bench.session.list_runs = lambda: listed.append(True)  # type: ignore[method-assign, assignment, return-value]
+    bench.open_dataset()
+    bench.open_checkpoint(path="/nowhere/checkpoints/last.safetensors")
+    bench.presenter.set_active(True)
+    before = len(listed)
+    bench.jobs.run("predict sample")
+    assert not [event for event in bench.events if isinstance(event, JobFailed)]
+    assert len(listed) == before + 1
+    assert bench.view.last("show_busy") == (False,)
+
+
+def test_that_a_prediction_that_does_not_come_is_not_asked_for_again_and_again(bench: Bench) -> None:
+    predict = bench.workshop.predict
+
+    def leave_out(*arguments: Any) -> Any:
+        found = yield from predict(*arguments)
+        return [live for live in found if live.index != 4]
+
+    bench.workshop.predict = leave_out  # type: ignore[method-assign]
+    bench.ready()
+    assert bench.workshop.asked == [[3], [4]]  # the one looked at, and the next ahead
+    bench.presenter.step(1)
+    bench.presenter.step(1)
+    bench.jobs.run()
+    assert bench.view.last("show_reading")[0].index == 5
 
 
 def test_that_a_run_without_a_best_keeps_its_last_when_it_ends(bench: Bench) -> None:

@@ -26,6 +26,7 @@ class Predictions:
         self._kept: OrderedDict[int, LiveReading] = OrderedDict()
         self._job: Job | None = None
         self._asked: frozenset[int] = frozenset()  # samples that job will bring
+        self._missing: frozenset[int] = frozenset()  # samples that such a job did not bring, and the next would not, either
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -41,7 +42,7 @@ class Predictions:
         self, source: Any, span: range, wanted: Sequence[int], key: Key, classes: ClassTable, comparable: bool
     ) -> bool:
         """Asks for samples of a split. False: they are there or on their way."""
-        missing = [i for i in wanted if i not in self._kept]
+        missing = [i for i in wanted if i not in self._kept and i not in self._missing]
         if set(missing) <= self._asked:
             return False
         groups = list(dict.fromkeys(_group(i, span, key.batch_statistics) for i in missing))
@@ -55,12 +56,14 @@ class Predictions:
         """Nothing is being predicted, and no training or whole split would have to wait for something that is not needed yet."""
         return self._job is None and not any(job.kind in ("train", "predict") for job in self._jobs.jobs())
 
-    def take(self, job: int, found: Any) -> bool:
-        """Keeps what a job found; False: it is not this one's job."""
+    def take(self, job: int, result: Any) -> bool:
+        """Keeps the readings a job returned, if any; False: it is not this one's job."""
+        asked = self._asked
         if not self.end(job):
             return False
-        for live in found:
-            self._kept[live.index] = live
+        found: dict[int, LiveReading] = {live.index: live for live in result or ()}
+        self._kept.update(found)
+        self._missing |= asked - found.keys()
         spent = sum(kept.byte_count for kept in self._kept.values())
         while spent > CACHE_BYTES and len(self._kept) > BATCH + 1:
             _, oldest = self._kept.popitem(last=False)
@@ -78,7 +81,7 @@ class Predictions:
         """Other weights, or another source: nothing of what is kept or on its way is true any more."""
         if self._job is not None:
             self._job.cancel()
-        self._job, self._asked = None, frozenset()
+        self._job, self._asked, self._missing = None, frozenset(), frozenset()
         self._kept.clear()
 
 

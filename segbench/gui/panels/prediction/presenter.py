@@ -360,6 +360,8 @@ class PredictionPresenter:
                     self._load_sample()
         elif self._predictions.take(job, result):
             self.view.show_busy(False)
+            if result is None:  # the weights are gone, and with the list of runs goes the checkpoint
+                self._session.list_runs()
             self._show_reading()
             self._ask_ahead()
         elif self._is(self._composing, job):

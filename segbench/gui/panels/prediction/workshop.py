@@ -47,15 +47,18 @@ class Workshop:
 
     def predict(
         self, source: Any, groups: Sequence[Sequence[int]], key: Key, classes: ClassTable, comparable: bool
-    ) -> Generator[WorkEvent, None, list[LiveReading]]:
+    ) -> Generator[WorkEvent, None, list[LiveReading] | None]:
         """Predicts groups of samples, each group in one go, and returns their readings in that order.
 
-        A sample that cannot be read is left out: whoever looks at it is told by the job that reads it (`read_sample`).
+        A sample that cannot be read is left out: whoever looks at it is told by the job that reads it (`read_sample`). None:
+        the weights are gone, as those of a run that was discarded while this waited for its turn.
         """
         from segbench.gui.panels.prediction.reading import LiveReading
 
         total, done, found = sum(map(len, groups)), 0, []
         yield Progressed("predicting", 0, total)  # a newer request may take over before the network is loaded
+        if self._key != key and not Path(key.path).exists():
+            return None
         predictor = self._load(key)
         for group in groups:
             samples = _read_what_can_be_read(source, group)
