@@ -64,7 +64,7 @@ def reach_window(actions: Iterable[QAction], shown: bool) -> None:
 
 
 def _is_modified(keys: QKeySequence) -> bool:
-    held = keys[0].keyboardModifiers()
+    held = keys[0].keyboardModifiers()  # type: ignore[index]  # the stubs do not know it
     return bool(held & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier))
 
 

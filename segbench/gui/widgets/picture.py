@@ -255,9 +255,9 @@ class Picture:
             for pen in (cosmetic_pen(QColor(0, 0, 0, 150), 4), cosmetic_pen(QColor(*color), 2)):
                 painter.setPen(pen)
                 painter.drawRect(rect)
-        for k, rect, color in shown:  # over all boxes: none may run through a neighbour's name
+        for k, rect, ground in shown:  # over all boxes: none may run through a neighbour's name
             if k < len(self.box_names) and rect.width() >= 24:
-                _draw_tag(painter, rect, self.box_names[k], color, frame.view.top())
+                _draw_tag(painter, rect, self.box_names[k], ground, frame.view.top())
 
 
 def cosmetic_pen(color: QColor, width: int) -> QPen:

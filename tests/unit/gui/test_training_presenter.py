@@ -475,7 +475,8 @@ def test_that_a_deleted_run_leaves_the_page(stage: Stage, tmp_path: Path) -> Non
         delete_run(path)
     list_runs(stage)
     assert stage.view.state.phase == "idle"
-    assert not (stage.view.state.can_continue or stage.view.state.can_predict)
+    assert not stage.view.state.can_continue
+    assert not stage.view.state.can_predict
     assert stage.view.last("show_runs") == ((str(elsewhere),),)  # it is in no list, and still there
     assert str(one) not in stage.view.facts
 

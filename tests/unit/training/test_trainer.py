@@ -329,7 +329,7 @@ def test_that_a_run_whose_data_cannot_be_read_has_failed(tmp_path: Path) -> None
     (tmp_path / "images" / "2.png").write_bytes(b"cut short")
     config = one_class_a_pixel(["data.hold_out=0"])
     run = start(tmp_path / "runs", dataset, config)
-    with pytest.raises(SegbenchError, match="2.png"):
+    with pytest.raises(SegbenchError, match=r"2\.png"):
         list(train(config, dataset, run))
     assert run.describe().state == "failed"
 

@@ -450,11 +450,10 @@ class TrainingPresenter:
     # Dataset and pins --------------------------------------------------------------------------------------------
 
     def _adopt_dataset(self) -> None:
-        dataset = self._session.dataset
-        if dataset is not None and dataset.info.classes is not None:
-            if (preset := self._choose_preset()) != self._preset:  # else the user's changes stay
-                self._preset = preset
-                self._view.suggest_preset(preset)
+        dataset, preset = self._session.dataset, self._choose_preset()
+        if dataset is not None and dataset.info.classes is not None and preset != self._preset:
+            self._preset = preset
+            self._view.suggest_preset(preset)
         if self._checked:
             self.check_settings(self._checked)
         self._pins.follow()
