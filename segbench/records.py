@@ -49,6 +49,11 @@ class ClassTable(msgspec.Struct, frozen=True):
     def colors(self) -> tuple[Color, ...]:
         return tuple(c.color for c in self.classes)
 
+    def means_same(self, other: ClassTable) -> bool:
+        """The same classes in the same order, in whatever colours, so that masks of one can be compared with the other's."""
+        same = [name.casefold() for name in self.names] == [name.casefold() for name in other.names]
+        return same and self.exclusive == other.exclusive
+
     def recolor(self, colors: Sequence[Color]) -> ClassTable:
         """The same classes in these colours, one a class."""
         pairs = zip(self.classes, colors, strict=True)

@@ -86,7 +86,7 @@ def check_classes(info: CheckpointInfo, dataset: DatasetInfo) -> ClassTable:
             f"The dataset {dataset.name} has images only, so nothing can be scored.", "Choose a dataset with masks."
         )
     ours, theirs = dataset.classes, info.classes
-    if [n.casefold() for n in ours.names] != [n.casefold() for n in theirs.names] or ours.exclusive != theirs.exclusive:
+    if not ours.means_same(theirs):
         raise SegbenchError(
             f"The checkpoint knows {_list_names(theirs)}, the dataset {dataset.name} has {_list_names(ours)}.",
             "Evaluate on a dataset with the checkpoint's classes in the same order.",

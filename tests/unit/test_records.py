@@ -45,6 +45,15 @@ def test_that_spread_values_are_distinct_and_never_zero(count):
     assert all(1 <= value <= 250 for value in values)
 
 
+def test_that_classes_mean_the_same_whatever_their_colours_but_not_in_another_order():
+    ours = ClassTable((ClassInfo("Road", (1, 2, 3)), ClassInfo("car", (4, 5, 6), 50)), exclusive=True)
+    theirs = ClassTable((ClassInfo("road", (9, 9, 9)), ClassInfo("car", (0, 0, 0))), exclusive=True)
+    assert ours.means_same(theirs)
+    assert not ours.means_same(ClassTable(theirs.classes, exclusive=False))
+    assert not ours.means_same(ClassTable(theirs.classes[::-1], exclusive=True))
+    assert not ours.means_same(ClassTable(theirs.classes[:1], exclusive=True))
+
+
 def test_that_labels_become_planes_and_ignored_pixels_none():
     labels = np.array([[0, 1, 2], [2, IGNORE, 1]], np.uint8)
     planes = sample(labels).planes(3)

@@ -30,7 +30,6 @@ from segbench.events import (
 from segbench.gui.panels.prediction.place import FILES
 from segbench.gui.panels.prediction.presenter import PredictionPresenter
 from segbench.gui.panels.prediction.reading import LiveReading
-from segbench.gui.panels.prediction.scored import ScoredImage, ScoredSplit
 from segbench.gui.panels.prediction.workshop import Key, Workshop
 from segbench.gui.session import Session
 from segbench.metrics import count_pixels
@@ -459,13 +458,6 @@ def test_that_weights_saved_out_of_sight_are_read_when_the_panel_is_seen(bench: 
     assert bench.jobs.kinds().count("open checkpoint") == 1
 
 
-def test_that_a_whole_split_does_not_wait_for_a_training_to_end(bench: Bench) -> None:
-    bench.ready()
-    bench.jobs.start("train", iter(()))
-    bench.presenter.score_split()
-    assert bench.jobs.queue[-1].options["urgent"]
-
-
 def test_that_scores_of_other_weights_are_marked(bench: Bench) -> None:
     bench.ready()
     bench.presenter.score_split()
@@ -630,17 +622,6 @@ def test_that_memory_for_predictions_is_bounded(bench: Bench, monkeypatch: pytes
         bench.jobs.run()
     assert len(bench.presenter._predictions) <= 5
     assert bench.presenter.live is not None
-
-
-def test_that_the_next_worst_goes_round() -> None:
-    scored = ScoredSplit("test", 3, OPEN, "c")
-    for index, iou in ((3, 0.9), (4, None), (5, 0.1)):
-        scored.add(ScoredImage(index, str(index), iou))
-    assert scored.ranked() == [5, 3, 4]
-    assert scored.find_next_worst(99) == 5
-    assert scored.find_next_worst(5) == 3
-    assert scored.find_next_worst(4) == 5
-    assert ScoredSplit("test", 0, OPEN, "c").find_next_worst(1) is None
 
 
 def test_that_an_image_that_cannot_be_read_says_why_and_holds_nothing_up(bench: Bench) -> None:

@@ -26,7 +26,7 @@ class Predictions:
         self._kept: OrderedDict[int, LiveReading] = OrderedDict()
         self._job: Job | None = None
         self._asked: frozenset[int] = frozenset()  # samples that job will bring
-        self._missing: frozenset[int] = frozenset()  # samples that such a job did not bring, and the next would not, either
+        self._missing: frozenset[int] = frozenset()  # those that such a job did not bring, as the next one would not
 
     def __len__(self) -> int:
         return len(self._kept)

@@ -29,7 +29,8 @@ from segbench.gui.panels.prediction.choices import Choice
 from segbench.gui.panels.prediction.chooser import CheckpointChooser
 from segbench.gui.panels.prediction.place import Place
 from segbench.gui.panels.prediction.predictions import BATCH, Predictions
-from segbench.gui.panels.prediction.scored import ScoredImage, ScoredSplit
+from segbench.gui.panels.prediction.scored import ScoredSplit
+from segbench.gui.panels.prediction.scoring import SplitScoring
 from segbench.gui.panels.prediction.thresholds import Thresholds, find_thresholds
 from segbench.gui.panels.prediction.workshop import Key, Workshop
 from segbench.records import CheckpointInfo, ClassTable, Color, Reading, Sample
@@ -71,6 +72,7 @@ class PredictionPresenter:
         self._jobs = jobs
         self._workshop = bench or Workshop()
         self._predictions = Predictions(jobs, self._workshop)
+        self._scoring = SplitScoring(jobs, self._workshop)
         self._view: PredictionView | None = None
         self._active = False
         self._dirty = True
@@ -80,14 +82,11 @@ class PredictionPresenter:
         self._opening: Job | None = None
         self._loading: Job | None = None
         self._loaded = -1  # the sample that job reads
-        self._scoring: Job | None = None
         self._composing: Job | None = None
         self._batch_statistics = False
         self._sample: Sample | None = None
         self.mode = "side"
         self.thresholds: Thresholds | None = None
-        self.scored: ScoredSplit | None = None
-        self._worst = -1  # where the walk through the worst images stands
 
     def attach(self, view: PredictionView) -> None:
         self._view = view
@@ -129,14 +128,22 @@ class PredictionPresenter:
         info, source = self.checkpoint, self._place.source
         if info is None or source is None or source.info.classes is None:
             return False
-        theirs, ours = source.info.classes, info.classes
-        same = [n.casefold() for n in theirs.names] == [n.casefold() for n in ours.names]
-        return same and theirs.exclusive == ours.exclusive
+        return info.classes.means_same(source.info.classes)
 
     @property
     def live(self) -> LiveReading | None:
         """The present sample's prediction, if it has come."""
         return self._predictions.find(self.index)
+
+    @property
+    def can_score(self) -> bool:
+        """The present split has a truth that its predictions can be compared with."""
+        return self.comparable and bool(self._place.span)
+
+    @property
+    def scored(self) -> ScoredSplit | None:
+        """What scoring a split has found, so far or in all; None before the first time."""
+        return self._scoring.scored
 
     # What the user asks for -----------------------------------------------------------------------------------------------
 
@@ -200,12 +207,7 @@ class PredictionPresenter:
 
     def go_to_next_worst(self) -> None:
         """The worst image; asked again there, the next worse one, and so on."""
-        if self.scored is None or not self.scored.images:
-            return
-        walking = self._worst == self.index
-        index = self.scored.find_next_worst(self.index) if walking else self.scored.ranked()[0]
-        if index is not None:
-            self._worst = index
+        if (index := self._scoring.find_next_worst(self.index)) is not None:
             self.go_to(index)
 
     def set_mode(self, mode: str) -> None:
@@ -224,7 +226,7 @@ class PredictionPresenter:
         self.thresholds = thresholds
         self.view.show_thresholds(thresholds)
         self._show_reading()
-        if self.scored is not None and self._scoring is None:
+        if self.scored is not None and not self._scoring.running:
             self._show_scored()
 
     def find_preset(self, preset: str) -> Thresholds | None:
@@ -254,26 +256,14 @@ class PredictionPresenter:
 
     def score_split(self) -> None:
         """Predicts and scores every image of the present split under the present thresholds."""
-        if not self.can_score or self.reading is None or self._scoring is not None:
+        key, reading = self._key(), self.reading
+        if key is None or reading is None or not self.can_score or self._scoring.running:
             return
-        key, span, split = self._key(), self._place.span, self.split
-        assert key is not None
-        self.scored = ScoredSplit(split, len(span), self.reading, key)
-        work = self._workshop.evaluate(self._place.source, span, key, self.reading)
-        # Behind a training that takes an hour it would never begin: then it goes between two steps
-        training = any(job.kind == "train" for job in self._jobs.jobs())
-        self._worst = -1
-        self._scoring = self._jobs.start("predict", work, title=f"Predicting {split}", urgent=training)
-        self.view.show_scored(self.scored, False)
-        self.view.show_scoring(0, len(span))
-
-    @property
-    def can_score(self) -> bool:
-        return self.comparable and bool(self._place.span)
+        self._scoring.start(self._place.source, self.split, self._place.span, key, reading)
+        self._show_scored()
 
     def cancel_scoring(self) -> None:
-        if self._scoring is not None:
-            self._scoring.cancel()
+        self._scoring.cancel()
 
     def request_export(self, selected: Sequence[int] = ()) -> None:
         """Opens the export dialog with what stands here."""
@@ -298,7 +288,7 @@ class PredictionPresenter:
     # What happened ----------------------------------------------------------------------------------------------------------
 
     def handle(self, events: Sequence[Event]) -> None:
-        scored: ImageScored | None = None
+        scored_more = False
         for event in events:
             match event:
                 case DatasetOpened() | DatasetClosed():
@@ -328,10 +318,8 @@ class PredictionPresenter:
                     self._show_choices()
                 case JobEvent(kind="train", event=CheckpointSaved(kind="best")):
                     self._chooser.take_best()
-                case JobEvent(kind="predict", event=ImageScored() as one) if self._is(self._scoring, event.job):
-                    assert self.scored is not None
-                    self.scored.add(ScoredImage(one.index, one.name, one.scores.mean_iou))
-                    scored = one
+                case JobEvent(job=job, kind="predict", event=ImageScored() as image):
+                    scored_more = self._scoring.take_image(job, image) or scored_more
                 case JobDone(kind="train") | JobCancelled(kind="train") | JobFailed(kind="train"):
                     self._session.list_runs()
                     self._chooser.take_end(self._active)
@@ -342,10 +330,8 @@ class PredictionPresenter:
                     self._take_unreadable(report)
                 case JobCancelled(job=job) | JobFailed(job=job):
                     self._take_end(job)
-        if scored is not None and self.scored is not None:
-            self.view.show_scored(self.scored, False)
-            if self._scoring is not None:
-                self.view.show_scoring(scored.done, scored.total)
+        if scored_more:
+            self._show_scored()
 
     @staticmethod
     def _is(job: Job | None, number: int) -> bool:
@@ -367,11 +353,7 @@ class PredictionPresenter:
         elif self._is(self._composing, job):
             self._composing = None
             self.view.show_lecture(result)
-        elif self._is(self._scoring, job):
-            self._scoring = None
-            if self.scored is not None:
-                self.scored.pooled = result
-            self.view.show_scoring(0, 0)
+        elif self._scoring.end(job, result):
             self._show_scored()
         elif self._is(self._opening, job):
             self._opening = None
@@ -393,9 +375,7 @@ class PredictionPresenter:
             self._loading = None
         elif self._predictions.end(job):
             self.view.show_busy(False)
-        elif self._is(self._scoring, job):
-            self._scoring = None
-            self.view.show_scoring(0, 0)
+        elif self._scoring.end(job):
             self._show_scored()
         elif self._is(self._opening, job):
             self._opening = None
@@ -435,9 +415,8 @@ class PredictionPresenter:
 
     def _change_source(self) -> None:
         self._predictions.forget()
-        self.cancel_scoring()
-        self.scored, self._scoring, self._sample, self._loading, self._composing = None, None, None, None, None
-        self.view.show_scoring(0, 0)
+        self._scoring.forget()
+        self._sample, self._loading, self._composing = None, None, None
         self._show_scored()
         self._show_splits()
         self.view.show_sample(None, False)
@@ -545,6 +524,5 @@ class PredictionPresenter:
             self.view.show_colors(self._session.recolor(self.checkpoint.classes).colors)
 
     def _show_scored(self) -> None:
-        scored = self.scored
-        stale = scored is not None and (scored.reading != self.reading or scored.key != self._key())
-        self.view.show_scored(scored, stale)
+        self.view.show_scored(self.scored, self._scoring.is_stale(self._key(), self.reading))
+        self.view.show_scoring(*self._scoring.progress)
