@@ -114,7 +114,7 @@ class Dataset:
         return source.objects(i) if isinstance(source, CountingSource) else None
 
     def find_white(self) -> float:
-        """The value of pictures of more than 8 bits that becomes 255; 0 if the pictures have 8 bits. Reads some files at first."""
+        """The value of pictures of more than 8 bits that becomes 255; 0 if they have 8. Reads some files at first."""
         return next((s.find_white() for s in self._sources.values() if isinstance(s, FileSource)), 0.0)
 
     def read_truth(self, index: int) -> tuple[Masks | None, tuple[tuple[int, Box], ...], tuple[int, int]]:
@@ -284,13 +284,13 @@ def find_split(name: str) -> str:
 
 
 def _find_purdue(folder: Path, alone: bool) -> dict[str, Path]:
-    """The .gz files of a folder by split; empty if there are none, or none that can be a data set while there is something else to
-    open (not `alone`). Raises SegbenchError if they leave a choice."""
+    """The .gz files of a folder by split; empty if there are none, or none that can be a data set while there is
+    something else to open (not `alone`). Raises SegbenchError if they leave a choice."""
     every = sorted(p for p in folder.iterdir() if p.suffix.lower() == ".gz" and p.is_file() and p.name[0] != ".")
     fit = [file for file in every if looks_like_purdue(file)]
     if not every or not (fit or alone):
         return {}
-    # A damaged one that is named as a split is told, not left out; where no file fits, opening tells what is wrong with it
+    # A damaged one named as a split is told, not left out; where no file fits, opening tells what is wrong with it
     files = [file for file in every if file in fit or find_split(file.name)] or every
     splits: dict[str, list[Path]] = {}
     for file in files:

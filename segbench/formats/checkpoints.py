@@ -24,8 +24,11 @@ NETWORK, STATE = "network.", "state."  # prefixes of tensor names: weights; what
 
 
 class Scaling(msgspec.Struct, frozen=True):
-    """A network's input is (rgb - mean) / deviation with rgb in 0..255, channel by channel. white: the value that became 255 in the
-    training pictures of more than 8 bits; 0 if they had 8, or if the checkpoint is older than this field."""
+    """A network's input is (rgb - mean) / deviation with rgb in 0..255, channel by channel.
+
+    white: the value that became 255 in training pictures of more than 8 bits; 0 if they had 8, or in a checkpoint older than
+    this field.
+    """
 
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     deviation: tuple[float, float, float] = (1.0, 1.0, 1.0)

@@ -43,8 +43,8 @@ def load_palette(name: str) -> Palette:
 
 
 class Naming(msgspec.Struct, frozen=True):
-    """What a class file says, entry k about index k of the masks. A name is empty where the file numbers its classes and none has
-    this number, a colour None where the file gives none."""
+    """What a class file says, entry k about index k of the masks. A name is empty where the file numbers its classes and
+    none has this number, a colour None where the file gives none."""
 
     names: tuple[str, ...]
     colors: tuple[Color | None, ...]
@@ -60,10 +60,10 @@ def find_class_file(folders: Iterable[Path]) -> Path | None:
 
 
 def read_class_file(path: Path) -> Naming:
-    """Reads one class a line: `name`, `name r g b`, `r g b name` or `name,r,g,b`; # begins a comment. Lines stand in index order, or
-    each of them begins with its index: `3: name`, `3 name`.
+    """Reads one class a line: `name`, `name r g b`, `r g b name` or `name,r,g,b`; # begins a comment. Lines stand in index
+    order, or each of them begins with its index: `3: name`, `3 name`.
 
-    Raises SegbenchError if the file cannot be read, is empty, names a class twice or gives an index twice or beyond 255.
+    Raises SegbenchError if the file cannot be read, is empty, or gives a name or an index twice, or an index beyond 255.
     """
     hint = "Write one class name a line, in the order of the mask's indices, as UTF-8 text."
     try:
@@ -91,18 +91,21 @@ def read_class_file(path: Path) -> Naming:
 
 
 def _order_by_number(lines: list[str], path: Path) -> list[str]:
-    """Lines that all begin with a class's index: without it, at its place, "" where no line has the index. Others as they are."""
+    """Lines that all begin with a class's index: without it, at its place, "" where no line has it. Others as they are."""
     matches = [match for line in lines if (match := _NUMBER_THEN_NAME.match(line))]
     numbers = [int(match[1]) for match in matches]
     # `64 128 64 road` begins with a colour, unless the numbers count the lines
-    has_colors_first = any(map(_COLOR_THEN_NAME.match, lines)) and numbers != list(range(len(lines)))
+    has_colors_first = any(_COLOR_THEN_NAME.match(line) for line in lines) and numbers != list(range(len(lines)))
     if not matches or len(matches) < len(lines) or has_colors_first:
         return lines
     if (top := max(numbers)) > 255:
-        raise SegbenchError(f"The class file {path} gives a class the number {top}.", "Masks hold the numbers 0 to 255.")
+        raise SegbenchError(
+            f"The class file {path} gives a class the number {top}.", "Masks hold the numbers 0 to 255."
+        )
     if doubled := next((number for number in numbers if numbers.count(number) > 1), None):
         raise SegbenchError(
-            f"The class file {path} gives the number {doubled} twice.", "Give each class the number it has in the masks."
+            f"The class file {path} gives the number {doubled} twice.",
+            "Give each class the number it has in the masks.",
         )
     ordered = [""] * (top + 1)
     for number, match in zip(numbers, matches, strict=True):
@@ -121,16 +124,16 @@ def _read_line(line: str) -> tuple[str, Color | None]:
 
 
 class IndexTable(msgspec.Struct, frozen=True):
-    """A ClassTable and what each index of the masks on disk means: `labels[index]` is the class, IGNORE for void ones, None for an
-    index that means nothing."""
+    """A ClassTable and what each index of the masks on disk means: `labels[index]` is the class, IGNORE for void ones, None
+    for an index that means nothing."""
 
     table: ClassTable
     labels: tuple[int | None, ...]
 
 
 def build_index_table(naming: Naming, where: str) -> IndexTable:
-    """Classes for index masks: void entries become IGNORE, a class called background is the table's background; without one, an
-    index 0 that has no name is it.
+    """Classes for index masks: void entries become IGNORE, a class called background is the table's background; without one,
+    an index 0 that has no name is it.
 
     Own colours first, then those of a palette made for these names, then "default". Raises SegbenchError for more than 255 classes
     or none at all; `where` names the culprit in its message.

@@ -7,7 +7,7 @@ usual spellings for SPLIT:
     ROOT/SPLIT  ROOT/SPLITannot (SegNet)         .../masks/CLASS/STEM.png (planes)
     ROOT (images alone, one level of subfolders)
 
-Nothing is read at opening but names, a class file and a few masks; without a class file up to some thousand masks, spread evenly, to
+Nothing is read at opening but names, a class file and a few masks; without a class file up to _MANY masks, spread evenly, to
 learn which classes there are. A value that was not among them is told when its mask is read.
 """
 
@@ -210,7 +210,7 @@ def _find_rule(where: str, naming: Naming | None, probe: MaskProbe, segnet: bool
     if probe.colors and not any(colors):
         colors = _guess_colors(where, index_table, probe)
     rule = build_rule(index_table, colors, binary and len(index_table.labels) == 2)
-    if not (probe.palette and rule.codes.size):  # else each mask's palette tells whether its indices or its colours are meant
+    if not (probe.palette and rule.codes.size):  # else a mask's palette tells whether indices or colours are meant
         for value, mask in probe.indices.items():
             rule.check(value, mask)
     return index_table, rule

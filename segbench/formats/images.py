@@ -1,9 +1,9 @@
 """How picture files become uint8 RGB: the decoding rules, stated and the same everywhere. Knows no dataset layout.
 
 Rules: grey becomes three equal channels; palettes are looked up; transparency is dropped, colours stay as stored; EXIF rotation is
-honoured; of an animation the first frame counts. Pictures with more than 8 bits are divided by a white level: the smallest 2^n - 1
-that holds the largest value (1 for floating point up to 1) of some files of the dataset, always the same ones, so that its pictures
-stay comparable and none depends on which was read first; what is brighter becomes 255.
+honoured; of an animation the first frame counts. Pictures with more than 8 bits are divided by a white level: the smallest
+2^n - 1 that holds the largest value (1 for floating point up to 1) of some files of the dataset, always the same ones, so that
+its pictures stay comparable and none depends on which was read first; what is brighter becomes 255.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def opened(path: PathLike, what: str = "image") -> Iterator[Image.Image]:
 def read_image(path: PathLike, white: WhiteLevel | None = None) -> NDArray[np.uint8]:
     """A picture as uint8 (H, W, 3) RGB by the rules above. Raises SegbenchError naming the file.
 
-    white: the dataset's white level for pictures of more than 8 bits; None, or one that found none, takes the picture's own.
+    white: the dataset's white level for pictures of more than 8 bits; None, or one that is 0, takes the picture's own.
     """
     with opened(path) as image:
         values = _decode(image, path)
@@ -131,8 +131,8 @@ def turn_upright(values: NDArray[Any], orientation: int) -> NDArray[Any]:
 
 
 class WhiteLevel:
-    """The value that becomes 255 in a dataset's pictures of more than 8 bits: read from some of its files, evenly spread, when it is
-    first needed.
+    """The value that becomes 255 in a dataset's pictures of more than 8 bits: read from some of its files, evenly spread,
+    when it is first needed.
 
     files: paths relative to `folder`.
     """
@@ -152,7 +152,7 @@ class WhiteLevel:
 
 
 def _measure_white(path: PathLike) -> float | None:
-    """The level of one file; None if it has 8 bits, which its header tells, or is broken, which is told when it is looked at."""
+    """The level of one file; None if it has 8 bits, as its header tells, or is broken, which is told when it is looked at."""
     try:
         with opened(path) as image:
             return find_white_level(_decode(image, path)) if _is_deep(image) else None
@@ -197,16 +197,16 @@ def _decode(image: Image.Image, path: PathLike) -> NDArray[Any]:
 
 
 def _find_lower_bytes(image: Image.Image) -> tuple[list[Any], slice] | None:
-    """Tiles that decode the other byte of 16-bit colours, and the channels it then stands in; None if these are not 16-bit colours."""
+    """Tiles that decode the other byte of 16-bit colours, and the channels it then stands in; None for other pictures."""
     if image.mode not in ("RGB", "RGBA", "RGBX"):
         return None
     tiles, channels = [], slice(0, 3)
     for tile in getattr(image, "tile", ()):
         raw = tile.args if isinstance(tile.args, str) else tile.args[0] if tile.args else None
         colors, _, depth = raw.partition(";") if isinstance(raw, str) else ("", "", "")
-        if raw == "LA;16B":  # read as four bytes, they are grey's upper and lower one, then alpha's
+        if raw == "LA;16B":  # read as four bytes: grey's upper and lower one, then alpha's
             other, channels = "RGBA", slice(1, 2)
-        elif colors.startswith("RGB") and depth in _OTHER_BYTE:  # with the byte order swapped, the upper byte is the lower one
+        elif colors.startswith("RGB") and depth in _OTHER_BYTE:  # with the byte order swapped
             other = f"{colors};{_OTHER_BYTE[depth]}"
         else:
             return None

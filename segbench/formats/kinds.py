@@ -1,4 +1,4 @@
-"""Which kind of file this is, told from its name and its first bytes. Reads few of them, never raises, imports nothing heavy."""
+"""Which kind of file this is, told from its name and its first bytes. Never raises, loads nothing heavy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ CHECKPOINT_ENDINGS = (".safetensors", ".pt", ".pth")
 _HEAD = 512  # bytes that show a torch archive's first entry, whose name begins with the file's own
 _ZIP, _GZIP = b"PK", b"\x1f\x8b"
 _PICKLES = (b"\x80", b"(")
-_OLD_TORCH = b"\x80\x02\x8a\n" + 0x1950A86A20F9469CFC6C.to_bytes(10, "little")  # torch.save before 1.6: not a pickle of data
+# What torch.save wrote before 1.6 begins with this pickled number
+_OLD_TORCH = b"\x80\x02\x8a\n" + 0x1950A86A20F9469CFC6C.to_bytes(10, "little")
 
 
 def looks_like_purdue(path: Path) -> bool:
@@ -31,8 +32,8 @@ def looks_like_purdue(path: Path) -> bool:
 
 
 def looks_like_checkpoint(path: Path) -> bool:
-    """Whether a file is worth a try with read_checkpoint: by its ending, or because torch.save wrote it under any name (DLStudio
-    calls its weights "saved_model"); a data set that DLStudio keeps as .pt is none."""
+    """Whether a file is worth a try with read_checkpoint: by its ending, or because torch.save wrote it under any name
+    (DLStudio calls its weights "saved_model"); a data set that DLStudio keeps as .pt is none."""
     ending = path.suffix.lower()
     if not path.is_file() or (ending != ".safetensors" and looks_like_purdue(path)):
         return False

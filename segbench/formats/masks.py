@@ -23,9 +23,9 @@ _JPEG = (".jpg", ".jpeg", ".jpe")
 
 @dataclass(frozen=True, eq=False, slots=True)
 class MaskRule:
-    """What a value in a mask file means. `labels` uint8 (256,): index on disk -> label or IGNORE; `known` bool (256,): whether the
-    index means anything, be it to ignore the pixel. `codes` sorted uint32 and `code_labels` uint8 of the same length: colour
-    r << 16 | g << 8 | b -> label; both empty if no colours are known."""
+    """What a value in a mask file means. `labels` uint8 (256,): index on disk -> label or IGNORE; `known` bool (256,): whether
+    the index means anything, be it to ignore the pixel. `codes` sorted uint32 and `code_labels` uint8 of the same length:
+    colour r << 16 | g << 8 | b -> label; both empty if no colours are known."""
 
     labels: NDArray[np.uint8]
     known: NDArray[np.bool_]
@@ -34,15 +34,15 @@ class MaskRule:
 
     def check(self, value: int, path: PathLike) -> None:
         """Raises SegbenchError if a value found in the mask `path` means nothing."""
-        possible = 0 <= value < len(self.known)
-        if not (possible and self.known[value]):
-            raise SegbenchError(
-                f"The mask {os.fspath(path)} holds the value {value}, which stands for no class.",
-                f'Add a line "{value}: NAME" to classes.txt, or "{value}: void" to leave such pixels out; every line then begins '
-                "with its number."
-                if possible
-                else "Masks hold the numbers 0 to 255; write 255 where a pixel is to be left out.",
+        hint = "Masks hold the numbers 0 to 255; write 255 where a pixel is to be left out."
+        if 0 <= value <= 255:
+            if self.known[value]:
+                return
+            hint = (
+                f'Add a line "{value}: NAME" to classes.txt, or "{value}: void" to leave such pixels out; every line then '
+                "begins with its number."
             )
+        raise SegbenchError(f"The mask {os.fspath(path)} holds the value {value}, which stands for no class.", hint)
 
 
 def build_rule(index_table: IndexTable, colors: Sequence[Color | None] = (), binary: bool = False) -> MaskRule:
@@ -73,11 +73,11 @@ def unpack(code: int) -> Color:
 
 
 def read_labels(path: PathLike, rule: MaskRule) -> NDArray[np.uint8]:
-    """A mask file as uint8 (H, W): labels of the rule's table, IGNORE for void ones and for colours that are not the rule's.
+    """A mask file as uint8 (H, W): labels of the rule's table, IGNORE for void ones and for colours that the rule lacks.
 
-    Modes 1, L, P, I;16 and I hold indices; so does RGB(A) with three equal channels when the rule knows no colours. Other RGB(A), and
-    P whose palette holds the rule's colours in another order, is looked up by colour. Raises SegbenchError naming the file, also
-    for an index that means nothing: its pixels would be left out without a word.
+    Modes 1, L, P, I;16 and I hold indices; so does RGB(A) with three equal channels when the rule knows no colours. Other
+    RGB(A), and P whose palette holds the rule's colours in another order, is looked up by colour. Raises SegbenchError naming
+    the file, also for an index that means nothing: its pixels would be left out without a word.
     """
     values, palette = _decode(path)
     if values.ndim == 3 and not rule.codes.size:
@@ -113,8 +113,8 @@ def check_size(mask: NDArray[Any], mask_path: PathLike, size: tuple[int, int], i
 
 @dataclass(slots=True)
 class MaskProbe:
-    """What a look at some masks found. `indices`: each value of the index masks, and the first file that holds it. `palette`: of
-    the first one that has a palette, as many colours as it holds."""
+    """What a look at some masks found. `indices`: each value of the index masks, and the first file that holds it. `palette`:
+    of the first one that has a palette, as many colours as it holds."""
 
     indices: dict[int, PathLike] = field(default_factory=dict)
     colors: set[Color] = field(default_factory=set)  # of colour pictures, unless they are grey
@@ -149,9 +149,7 @@ def probe_masks(paths: Sequence[PathLike]) -> Generator[Progressed, None, MaskPr
             continue
         codes = np.unique(_pack_all(values))
         if len(codes) > COLOR_LIMIT:
-            raise SegbenchError(
-                f"The mask {os.fspath(path)} is a picture of {len(codes)} colours, not a mask.", HINT
-            )
+            raise SegbenchError(f"The mask {os.fspath(path)} is a picture of {len(codes)} colours, not a mask.", HINT)
         probe.colors.update(unpack(int(code)) for code in codes)
     return probe
 
@@ -198,8 +196,8 @@ def _as_index(values: NDArray[np.uint8], path: PathLike) -> NDArray[np.uint8]:
 
 
 def _is_shuffled(values: NDArray[Any], palette: NDArray[np.uint32], rule: MaskRule) -> bool:
-    """Whether all colours used are the rule's, but stand at other indices: then the colours are meant, not the indices. They cannot
-    be where two classes share a colour."""
+    """Whether all colours used are the rule's, but stand at other indices: then the colours are meant, not the indices. They
+    cannot be where two classes share a colour."""
     if (rule.codes[1:] == rule.codes[:-1]).any():
         return False
     used = np.unique(values)

@@ -100,6 +100,11 @@ def test_that_a_cut_file_is_refused(tmp_path: Path) -> None:
         read_checkpoint(path)
 
 
+def test_that_a_checkpoint_from_before_white_levels_were_kept_has_none() -> None:
+    old = b'{"mean": [1, 2, 3], "deviation": [4, 5, 6]}'
+    assert msgspec.json.decode(old, type=Scaling) == Scaling((1, 2, 3), (4, 5, 6), white=0)
+
+
 def test_that_tensors_of_others_and_missing_files_are_told_apart(tmp_path: Path) -> None:
     safetensors.torch.save_file({"w": torch.ones(1)}, tmp_path / "y.safetensors")
     with pytest.raises(SegbenchError, match="header"):
