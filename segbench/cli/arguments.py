@@ -279,7 +279,9 @@ def _add_evaluate(commands: Commands[Parser], name: str, help: str) -> None:
         help="score even rows and columns only, which is all the lecture's output layer reaches",
     )
     parser.add_argument("--worst", type=int, default=0, metavar="N", help="list the N images with the lowest mean IoU")
-    parser.add_argument("--each", action="store_true", help="list every image with its mean IoU; with --json all its scores")
+    parser.add_argument(
+        "--each", action="store_true", help="list every image with its mean IoU; with --json all its scores"
+    )
     _add_json(parser, "the scores")
 
 

@@ -56,7 +56,8 @@ def _listening() -> Iterator[_Stop]:
         stop.code = 128 + number
 
     heard = [signal.SIGINT, signal.SIGTERM]
-    if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores it, and so do we then
+    # What nohup starts ignores the end of its terminal, and goes on doing so
+    if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         heard.append(signal.SIGHUP)
     before = {number: signal.signal(number, note) for number in heard}
     try:

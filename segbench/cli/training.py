@@ -8,7 +8,16 @@ from pathlib import Path
 from segbench import config as knobs
 from segbench import settings
 from segbench.cli.choosing import open_data
-from segbench.cli.console import TrainingLines, note, open_bar, scores_document, tell, tell_json, write_ratio
+from segbench.cli.console import (
+    TrainingLines,
+    note,
+    open_bar,
+    scores_document,
+    tell,
+    tell_json,
+    write_count,
+    write_ratio,
+)
 from segbench.cli.interrupt import Interrupted, pull
 from segbench.config import TrainConfig
 from segbench.data.dataset import Dataset
@@ -123,7 +132,7 @@ def _check_epochs(run: Run, dataset: Dataset, config: TrainConfig) -> None:
     step = run.describe().step
     if step > steps_per_epoch * config.epochs:
         raise SegbenchError(
-            f"The run {run.name} has done {step:,} steps, which is more than {config.epochs} epochs of {steps_per_epoch:,}.",
+            f"The run {run.name} has done {step:,} steps, which is more than {write_count(config.epochs, 'epoch')} of {steps_per_epoch:,}.",
             f"Give it at least {-(-step // steps_per_epoch)} epochs.",
         )
 

@@ -24,7 +24,12 @@ COMMON = {
 
 
 def find_standing(
-    out: Path, names: Iterable[str], described: dict[str, Any], dataset: DatasetInfo, options: ExportOptions, whole: bool
+    out: Path,
+    names: Iterable[str],
+    described: dict[str, Any],
+    dataset: DatasetInfo,
+    options: ExportOptions,
+    whole: bool,
 ) -> set[str]:
     """Those of the files `names` that stand in `out` already.
 
@@ -37,7 +42,8 @@ def find_standing(
         raise SegbenchError(f"{out} is a file, and an export needs a folder.", "Name another output folder.")
     if not options.data and os.path.isdir(dataset.path) and os.path.samefile(out, dataset.path):
         raise SegbenchError(
-            f"{out} is the folder of the dataset itself, whose classes an export would overwrite.", "Choose an empty folder."
+            f"{out} is the folder of the dataset itself, whose classes an export would overwrite.",
+            "Choose an empty folder.",
         )
     planned = set(names)
     standing = {name for name in planned if (out / name).exists()}

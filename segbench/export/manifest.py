@@ -83,9 +83,7 @@ def describe_export(
     return described
 
 
-def write_manifest(
-    out: Path, described: dict[str, Any], classes: ClassTable, state: State, account: Account
-) -> Path:
+def write_manifest(out: Path, described: dict[str, Any], classes: ClassTable, state: State, account: Account) -> Path:
     """Writes manifest.json into `out`: what is exported, and what of it was done. Returns its path. Raises OSError."""
     document = described | {
         "state": state,

@@ -99,9 +99,10 @@ def export(
     def write_state(state: State) -> Path:
         """The manifest as things are: what was written, and what still stands from before."""
         told = {entry.path for entry in account.files}
+        owners: Sequence[int | None] = indices if exporter.collect is None else [None]
         kept = [
             FileEntry(file_name, index, "" if index is None else dataset.name(index), kept=True)
-            for index, of_sample in zip(indices if exporter.collect is None else [None], names, strict=True)
+            for index, of_sample in zip(owners, names, strict=True)
             for file_name in of_sample
             if file_name in standing and file_name not in told
         ]
@@ -146,6 +147,7 @@ def plan_files(
     """
     exporter = find_exporter(name)
     pattern = options.pattern or exporter.pattern
+    planned: list[tuple[str, ...]]
     if exporter.collect is not None:
         check_pattern(pattern, ("split",))
         splits = {dataset.split_of(index) for index in indices}
@@ -157,7 +159,8 @@ def plan_files(
     for file_name in (file_name for of_sample in planned for file_name in of_sample):
         if str(PurePosixPath(file_name)).casefold() in OWN_NAMES:
             raise SegbenchError(
-                f"The name pattern {pattern!r} would write masks into the export's own {file_name}.", "Choose another name."
+                f"The name pattern {pattern!r} would write masks into the export's own {file_name}.",
+                "Choose another name.",
             )
     return planned
 

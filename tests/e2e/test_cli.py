@@ -105,7 +105,13 @@ def test_that_the_help_of_train_lists_every_setting_with_its_range(capsys):
 
 
 def test_that_wrong_usage_is_one_line_and_exit_code_1(capsys):
-    for words in ("evaluate somewhere", "doctor --nix", "predict run data --split a --indices 1 --out o", "--nix", "info"):
+    for words in (
+        "evaluate somewhere",
+        "doctor --nix",
+        "info --json",
+        "predict r d --split a --indices 1 --out o",
+        "--nix",
+    ):
         assert run_command(words.split()) == 1
         assert capsys.readouterr().err.count("\n") == 1
 
@@ -271,7 +277,8 @@ def test_that_a_run_that_cannot_go_on_as_asked_is_not_changed(
     shutil.copytree(place.run, run)
     assert run_command(["train", "--resume", str(run)]) == 0
     assert "Nothing was left to do" in capsys.readouterr().out
-    open_run(run).append(StepDone(step=5, loss=0.1, learning_rate=0.1, seconds=1.0, images=4))  # one into the second epoch
+    one_more = StepDone(step=5, loss=0.1, learning_rate=0.1, seconds=1.0, images=4)  # the first of the second epoch
+    open_run(run).append(one_more)
     before = (run / "run.json").read_bytes()
     assert "at least 2 epochs" in _sentence(capsys, "train", "--resume", run, "--set", "epochs=1")
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)

@@ -162,8 +162,8 @@ def test_that_an_export_completes_only_one_of_its_own_kind(shapes, predictor, tm
     _run("palette", predictor, shapes, [0, 1], tmp_path)
     with pytest.raises(SegbenchError, match="in another format"):
         _run("lecture", predictor, shapes, [0, 1, 2], tmp_path, overwrite="skip")
+    reading = Reading("windows", ((0.7, 1.0),) * 3)
     with pytest.raises(SegbenchError, match="with other thresholds"):
-        reading = Reading("windows", ((0.7, 1.0),) * 3)
         _run("palette", predictor, shapes, [0, 1, 2], tmp_path, overwrite="skip", reading=reading)
     assert len(_run("palette", predictor, shapes, [0, 1, 2], tmp_path, overwrite="skip")) == 3
 
