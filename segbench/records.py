@@ -90,7 +90,8 @@ class Sample:
 
     image: uint8 (H, W, 3) RGB. masks: None (images only); bool (K, H, W) planes for an overlapping ClassTable; uint8 (H, W)
     labels 0..K-1 or IGNORE for an exclusive one. boxes: (class index, Box) an object, empty if the dataset has none.
-    index counts over all splits of its dataset in order.
+    index counts over all splits of its dataset in order. white: the value that became 255 in a picture of more than 8 bits; 0 if
+    it had 8.
     """
 
     index: int
@@ -99,6 +100,7 @@ class Sample:
     image: NDArray[np.uint8]
     masks: NDArray[np.bool_] | NDArray[np.uint8] | None
     boxes: tuple[tuple[int, Box], ...] = ()
+    white: float = 0.0
 
     @property
     def size(self) -> tuple[int, int]:

@@ -84,9 +84,15 @@ def read_image(path: PathLike, white: WhiteLevel | None = None) -> NDArray[np.ui
 
     white: the dataset's white level for pictures of more than 8 bits; None, or one that is 0, takes the picture's own.
     """
+    return read_picture(path, white)[0]
+
+
+def read_picture(path: PathLike, white: WhiteLevel | None = None) -> tuple[NDArray[np.uint8], float]:
+    """Like `read_image`, with the value that became 255; 0 for a picture of 8 bits."""
     with opened(path) as image:
         values = _decode(image, path)
-    return _scale(values, white)
+    level = _choose_level(values, white)
+    return _scale(values, level), level
 
 
 def read_preview(path: PathLike, side: int, white: WhiteLevel | None = None) -> NDArray[np.uint8]:
@@ -96,7 +102,7 @@ def read_preview(path: PathLike, side: int, white: WhiteLevel | None = None) -> 
         if ratio < 1:
             image.draft(None, (max(1, round(image.width * ratio)), max(1, round(image.height * ratio))))
         values = _decode(image, path)
-    return _scale(values, white)
+    return _scale(values, _choose_level(values, white))
 
 
 def read_size(path: PathLike) -> tuple[int, int]:
@@ -214,9 +220,15 @@ def _find_lower_bytes(image: Image.Image) -> tuple[list[Any], slice] | None:
     return (tiles, channels) if tiles else None
 
 
-def _scale(values: NDArray[Any], white: WhiteLevel | None) -> NDArray[np.uint8]:
-    if values.dtype != np.uint8:
-        level = (white.find() if white else 0) or find_white_level(values)
+def _choose_level(values: NDArray[Any], white: WhiteLevel | None) -> float:
+    """The value that becomes 255; 0 where the values have 8 bits."""
+    if values.dtype == np.uint8:
+        return 0.0
+    return (white.find() if white else 0.0) or find_white_level(values)
+
+
+def _scale(values: NDArray[Any], level: float) -> NDArray[np.uint8]:
+    if level:
         if values.dtype == np.uint16:
             table = np.minimum(np.arange(65536) * 255.0 / level + 0.5, 255).astype(np.uint8)
             values = table[values]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.errors import SegbenchError
-from segbench.formats.images import WhiteLevel, is_image_name, read_image, read_preview, read_size
+from segbench.formats.images import WhiteLevel, is_image_name, read_picture, read_preview, read_size
 from segbench.formats.masks import MaskRule, check_size, read_labels, read_plane
 from segbench.records import ClassTable, Sample
 
@@ -219,10 +219,10 @@ class FileSource:
     def read(self, i: int, index: int, split: str) -> Sample:
         """The picture and its masks (None if it has none). Raises SegbenchError naming the file that cannot be used."""
         path = self.path(i)
-        image = read_image(path, self._white)
+        image, white = read_picture(path, self._white)
         masks = self._read_masks(i, (image.shape[0], image.shape[1]))
         image.flags.writeable = False
-        return Sample(index, self._names[i], split, image, masks)
+        return Sample(index, self._names[i], split, image, masks, white=white)
 
     def read_masks(self, i: int) -> tuple[Masks | None, tuple[int, int]]:
         """The masks alone, with the picture's size (height, width) from its header: much less work than `read`."""

@@ -60,6 +60,7 @@ class Predictor:
         self._network = network.to(device=device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
         self._mean = torch.tensor(scaling.mean, device=device).view(1, 3, 1, 1)
         self._deviation = torch.tensor(scaling.deviation, device=device).view(1, 3, 1, 1)
+        self._white = scaling.white
 
     @property
     def device_text(self) -> str:
@@ -85,6 +86,17 @@ class Predictor:
                 scores += self._predict_group(group)
         return scores
 
+    def predict_read(self, samples: Sequence[Sample]) -> list[NDArray[np.float16]]:
+        """Like `predict`, for samples: pictures of more than 8 bits are brought to the white level of the training pictures,
+        so that a dark one looked at alone is as dark to the network as it was among the others."""
+        return self.predict([self._match_white(sample) for sample in samples])
+
+    def _match_white(self, sample: Sample) -> NDArray[np.uint8]:
+        if not self._white or not sample.white or sample.white == self._white:
+            return sample.image
+        table = np.minimum(np.arange(256) * (sample.white / self._white) + 0.5, 255).astype(np.uint8)
+        return table[sample.image]
+
     def predict_samples(
         self, samples: Samples, indices: Sequence[int], batch_size: int = 8
     ) -> Generator[SamplePredicted, None, None]:
@@ -94,7 +106,7 @@ class Predictor:
         for first in range(0, len(indices), batch_size):
             batch = [samples.read(index) for index in indices[first : first + batch_size]]
             began = time.perf_counter()
-            all_scores = self.predict([sample.image for sample in batch])
+            all_scores = self.predict_read(batch)
             seconds = (time.perf_counter() - began) / len(batch)
             for sample, scores in zip(batch, all_scores, strict=True):
                 done += 1

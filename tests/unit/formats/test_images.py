@@ -14,7 +14,7 @@ from PIL import Image
 from segbench.errors import SegbenchError
 from segbench.formats import images
 from segbench.formats.classes import Naming, build_index_table
-from segbench.formats.images import WhiteLevel, find_white_level, read_image, read_preview, read_size
+from segbench.formats.images import WhiteLevel, find_white_level, read_image, read_picture, read_preview, read_size
 from segbench.formats.masks import build_rule, check_size, probe_masks, read_labels, read_plane
 from segbench.records import IGNORE
 
@@ -155,6 +155,12 @@ def test_that_one_white_level_serves_the_whole_dataset(tmp_path):
         white = WhiteLevel(tmp_path, ["1.png", "2.png"])
         read = {path: int(read_image(path, white)[0, 0, 0]) for path in order}
         assert [read[path] for path in (dark, bright, brighter)] == [62, 249, 255]
+
+
+def test_that_a_picture_tells_which_value_became_white(tmp_path):
+    deep, plain = save(tmp_path / "1.png", np.full((2, 2), 1000, np.uint16)), save(tmp_path / "2.png", CORNERS)
+    white = WhiteLevel(tmp_path, ["1.png", "2.png"])
+    assert [read_picture(path, white)[1] for path in (deep, plain)] == [1023, 0]
 
 
 def test_that_the_white_level_comes_from_files_spread_over_the_whole_dataset(tmp_path):

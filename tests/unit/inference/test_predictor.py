@@ -166,6 +166,17 @@ def test_that_what_is_no_rgb_image_is_refused(image):
         _predictor(Local()).predict([image])
 
 
+@pytest.mark.parametrize(
+    ("here", "trained", "seen"), [(1023.0, 4095.0, 50), (4095.0, 1023.0, 255), (0.0, 4095.0, 200), (1023.0, 0.0, 200)]
+)
+def test_that_a_deep_picture_is_as_bright_to_the_network_as_in_training(here: float, trained: float, seen: int):
+    predictor = _predictor(Local(), scaling=Scaling((0.0,) * 3, (1.0,) * 3, trained))
+    grey = np.full((8, 8, 3), 200, np.uint8)
+    (scores,) = predictor.predict_read([Sample(0, "deep", "test", grey, None, white=here)])
+    (wanted,) = predictor.predict([np.full((8, 8, 3), seen, np.uint8)])
+    assert np.array_equal(scores, wanted)
+
+
 class _Dataset:
     def read(self, index: int) -> Sample:
         return Sample(index, f"sample {index}", "test", _image(16, 16, index), None)

@@ -69,7 +69,7 @@ class PreviewBench:
             prediction = None
             if network is not None:
                 predictor = load(network, request)
-                scores = predictor.predict([sample.image])[0]
+                scores = predictor.predict_read([sample])[0]
                 prediction = Prediction(sample.index, sample.name, scores, predictor.scale, predictor.reading)
             self._key, self._kept = key, (sample, prediction)
         return self._kept

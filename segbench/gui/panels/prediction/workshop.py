@@ -64,7 +64,7 @@ class Workshop:
             samples = _read_what_can_be_read(source, group)
             if not samples:
                 continue
-            for sample, scores in zip(samples, predictor.predict([s.image for s in samples]), strict=True):
+            for sample, scores in zip(samples, predictor.predict_read(samples), strict=True):
                 prediction = Prediction(sample.index, sample.name, scores, predictor.scale, predictor.reading)
                 found.append(LiveReading(sample, prediction, classes, comparable))
                 done += 1
