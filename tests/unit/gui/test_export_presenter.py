@@ -211,6 +211,18 @@ def test_that_a_folder_that_failed_is_not_proposed_for_another_dataset(bench: Be
     assert bench.presenter.draft.out != str(bench.out)
 
 
+def test_that_each_export_is_proposed_a_folder_that_holds_nothing(bench: Bench) -> None:
+    proposed = []
+    for _ in range(3):
+        bench.session.publish([ExportRequested(4, (), None, bench.dataset)])
+        bench.jobs.run()
+        bench.presenter.start()
+        bench.jobs.run()
+        proposed.append(Path(bench.presenter.draft.out))
+    assert [path.name for path in proposed] == ["shapes", "shapes 2", "shapes 3"]
+    assert all((path / "manifest.json").exists() for path in proposed)
+
+
 def test_that_any_split_can_be_exported_and_the_own_one_stands_first(bench: Bench) -> None:
     bench.open()
     own, other = bench.dataset.split_of(4), bench.dataset.split_of(0)

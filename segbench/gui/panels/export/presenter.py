@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -249,8 +250,15 @@ class ExportPresenter:
         return f"{self._run_names.get(str(folder), folder.name)} – {path.stem}"
 
     def _propose_folder(self) -> Path:
+        """One folder holds one export: the first of "shapes", "shapes 2" ... among the masks that holds nothing."""
         from segbench.settings import find_runs_folder
 
         assert self._request is not None
         name = Path(self._request.dataset.info.name).stem or "masks"
-        return find_runs_folder(self._session.settings).parent / "masks" / name
+        folder = find_runs_folder(self._session.settings).parent / "masks"
+        names = (name if number == 1 else f"{name} {number}" for number in itertools.count(1))
+        return next(path for path in map(folder.joinpath, names) if _is_free(path))
+
+
+def _is_free(path: Path) -> bool:
+    return not path.exists() or (path.is_dir() and not any(path.iterdir()))
