@@ -355,8 +355,24 @@ def test_that_every_action_has_a_tip_and_every_control_a_name(ready) -> None:
 
 def test_that_the_panel_fits_a_small_laptop(ready) -> None:
     hint = ready.view.minimumSizeHint()
-    assert hint.width() <= 1180
+    assert hint.width() <= 940
     assert hint.height() <= 640
+
+
+def test_that_the_list_of_runs_keeps_its_width_beside_the_page_on_a_small_laptop(desk, wait_for) -> None:
+    desk.window.resize(1366, 768)
+    desk.window.show_page("prediction")
+    wait_for(lambda: desk.views["prediction"].isVisible())
+    assert desk.window.width() == 1366
+    assert desk.window.runs_dock.width() >= 300
+
+
+def test_that_words_under_the_class_table_have_room_where_they_wrap(ready, wait_for) -> None:
+    images, line = ready.view.images, ready.view.images.summary
+    images.set_enabled(False, "Test", "These images have no masks to compare with.")
+    ready.view.body.setSizes([2000, 1])
+    wait_for(lambda: line.heightForWidth(line.width()) > line.fontMetrics().height())
+    wait_for(lambda: line.height() >= line.heightForWidth(line.width()))
 
 
 def test_that_the_ways_of_looking_have_short_names_where_room_is_short(ready, wait_for) -> None:

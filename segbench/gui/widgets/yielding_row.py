@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
 
 class YieldingRow(QWidget):
-    """Widgets side by side. Those of the highest rank go first when it is narrow; rank 0 always stays."""
+    """Widgets side by side. When it is narrow, those that can shrink do; then those of the highest rank go, and rank 0 stays."""
 
     def __init__(self, spacing: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -29,7 +29,8 @@ class YieldingRow(QWidget):
         return QSize(self._measure(0), super().minimumSizeHint().height())
 
     def sizeHint(self) -> QSize:
-        return QSize(self._measure(99), super().sizeHint().height())
+        width = self._add_up([widget.sizeHint().width() for widget, _ in self._parts])
+        return QSize(width, super().sizeHint().height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -49,6 +50,15 @@ class YieldingRow(QWidget):
                 widget.setVisible(rank <= kept)
 
     def _measure(self, rank: int) -> int:
-        """The width of the parts up to this rank."""
-        widths = [widget.sizeHint().width() for widget, own in self._parts if own <= rank]
+        """The width that the parts up to this rank need."""
+        return self._add_up([_find_least_width(widget) for widget, own in self._parts if own <= rank])
+
+    def _add_up(self, widths: list[int]) -> int:
         return sum(widths) + max(len(widths) - 1, 0) * self._row.spacing()
+
+
+def _find_least_width(widget: QWidget) -> int:
+    """As a layout sees it that gives a shown widget room."""
+    may_shrink = widget.sizePolicy().horizontalPolicy().value & QSizePolicy.PolicyFlag.ShrinkFlag.value
+    hint = widget.minimumSizeHint() if may_shrink else widget.sizeHint()
+    return min(max(hint.width(), widget.minimumWidth()), widget.maximumWidth())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from collections.abc import Iterable
+
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
@@ -11,6 +13,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
+    QSizePolicy,
     QToolButton,
     QWidget,
 )
@@ -18,6 +21,7 @@ from PySide6.QtWidgets import (
 from segbench.gui.theme import mark
 from segbench.gui.widgets.class_marks import ElidedLabel, SegmentButton
 from segbench.gui.widgets.number_box import NumberBox
+from segbench.gui.widgets.yielding_row import YieldingRow
 
 MODES = (
     ("side", "Side by side", "Image, truth and prediction beside each other"),
@@ -65,30 +69,63 @@ class CheckpointBar(QWidget):
         top.addWidget(self.export)
 
 
-class SampleBar(QWidget):
-    """The way of looking, and the sample looked at."""
+class ModeButtons(QWidget):
+    """The ways of looking, one beside the other. They wear short names where the full ones would be cut in their middle."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.modes = QButtonGroup(self)
+        self.group = QButtonGroup(self)
         row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
+        row.setContentsMargins(0, 0, 4, 0)
         row.setSpacing(0)
         for number, (mode, text, tip) in enumerate(MODES):
             button = SegmentButton(text, self)
+            button.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
             button.setChecked(number == 0)
             button.setToolTip(f"{tip} (Alt+{number + 1})")
             button.setObjectName(f"mode_{mode}")
             button.setProperty("mode_name", mode)
             button.setAccessibleName(text)
-            self.modes.addButton(button, number)
+            self.group.addButton(button, number)
             row.addWidget(button)
+        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(self._measure(SHORT.values()), super().minimumSizeHint().height())
+
+    def sizeHint(self) -> QSize:
+        return QSize(self._measure([text for _mode, text, _tip in MODES]), super().sizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        fits = self.sizeHint().width() <= self.width()
+        for button, (mode, text, _tip) in zip(self.group.buttons(), MODES, strict=True):
+            button.setText(text if fits else SHORT[mode])
+
+    def _measure(self, names: Iterable[str]) -> int:
+        """The width of the buttons under these names."""
+        around = self.layout().contentsMargins().right()
+        for button, name in zip(self.group.buttons(), names, strict=True):
+            metrics = button.fontMetrics()
+            around += button.sizeHint().width() - metrics.horizontalAdvance(button.text())
+            around += metrics.horizontalAdvance(name)
+        return around
+
+
+class SampleBar(YieldingRow):
+    """The way of looking, and the sample looked at."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(4, parent)
+        ways = ModeButtons(self)
+        self.modes = ways.group
         self.linked = QCheckBox("Linked", self, objectName="linked")
         self.linked.setChecked(True)
         self.linked.setToolTip("Zoom and move all pictures together (L)")
         self.split = QComboBox(self, objectName="split")
         self.split.setAccessibleName("Split")
         self.split.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.split.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.split.setToolTip("Which part of the dataset to click through")
         self.back = QToolButton(
             self, arrowType=Qt.ArrowType.LeftArrow, toolTip="Previous (A or Left)", objectName="back"
@@ -102,27 +139,11 @@ class SampleBar(QWidget):
         self.number.setAccessibleName("Number of the image in its split")
         self.number.setToolTip("Go to an image of this split (G)")
         self.of = QLabel("of 0", self, objectName="sample_count")
-        row.addSpacing(8)
-        row.addWidget(self.linked)
-        row.addStretch(1)
+        self.add(ways)
+        self.add(self.linked, rank=1)  # the key L does the same
+        self.add_stretch()
         for widget in (self.split, self.back, self.number, self.of, self.forth):
-            row.addWidget(widget)
-            row.addSpacing(4)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """Short names where the full ones would be cut in their middle."""
-        super().resizeEvent(event)
-        buttons = {str(button.property("mode_name")): button for button in self.modes.buttons()}
-        others = (self.split, self.back, self.number, self.of, self.forth)
-        taken = sum(widget.width() if widget is self.number else widget.sizeHint().width() for widget in others) + 28
-        room, switch = self.width() - taken, self.linked.sizeHint().width()
-        wide, narrow = (
-            sum(self.fontMetrics().horizontalAdvance(name) + 16 for name in names)
-            for names in ([text for _mode, text, _tip in MODES], SHORT.values())
-        )
-        for mode, text, _tip in MODES:
-            buttons[mode].setText(text if wide <= room - switch else SHORT[mode])
-        self.linked.setVisible(narrow <= room - switch)  # the key L does the same
+            self.add(widget)
 
     def show_position(self, place: int, count: int) -> None:
         """The place-th of `count` samples."""

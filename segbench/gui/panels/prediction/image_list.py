@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QSize, Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -130,6 +131,16 @@ class ImageList(QWidget):
         column.addLayout(line)
         column.addWidget(self.progress)
         column.addWidget(self.table, 1)
+
+    def minimumSizeHint(self) -> QSize:
+        """A splitter does not ask how high words become where they wrap."""
+        hint, wrapped = super().minimumSizeHint(), self.layout().minimumHeightForWidth(self.width())
+        return QSize(hint.width(), max(hint.height(), wrapped))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if event.oldSize().width() != event.size().width():
+            self.updateGeometry()
 
     def set_enabled(self, possible: bool, split: str, why: str) -> None:
         """Whether a split can be scored; `why` not."""
