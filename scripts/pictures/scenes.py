@@ -152,13 +152,13 @@ async def show_prediction(desk: Desk, camera: Photographer, run: str) -> None:
     from segbench.gui.panels.prediction.view import MODES
 
     for mode, *_ in MODES[1:]:
-        view._choose_mode(mode)
+        view.choose_mode(mode)
         await until(lambda: not desk.jobs.jobs(), 60, "the pictures")
         await asyncio.sleep(0.6)
         await camera.take(f"prediction-{mode.replace(' ', '-')}")
-    view._choose_mode(MODES[0][0])
+    view.choose_mode(MODES[0][0])
     if camera.wants("prediction-split"):
-        view._score()
+        view.score_split()
         await until(
             lambda: desk.presenters["prediction"].scored is not None and not desk.jobs.jobs(), 300, "the scores"
         )
@@ -173,7 +173,7 @@ async def show_prediction(desk: Desk, camera: Photographer, run: str) -> None:
 async def show_export(desk: Desk, camera: Photographer) -> None:
     if not camera.wants("export", "export-done"):
         return
-    desk.views["prediction"]._export()
+    desk.views["prediction"].export_masks()
     view = desk.views["export"]
     await until(lambda: view.dialog is not None and view.dialog.isVisible(), 30, "the export dialog")
     await until(lambda: not desk.jobs.jobs(), 120, "the preview")

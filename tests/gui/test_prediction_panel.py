@@ -120,7 +120,7 @@ def test_that_keys_walk_through_the_split(ready, qtbot, wait_for) -> None:
 
 def test_that_the_page_gives_its_focus_to_the_first_picture(ready) -> None:
     for mode, name in (("side", "image"), ("overlay", "prediction")):
-        ready.view._choose_mode(mode)
+        ready.view.choose_mode(mode)
         ready.view.table.setFocus()
         ready.view.setFocus()
         assert ready.view.stage.canvases[name].hasFocus()
@@ -139,7 +139,7 @@ def test_that_digits_toggle_classes_in_pictures_and_survive_the_next_sample(read
 
 
 def test_that_v_and_brackets_change_the_overlay(ready, qtbot) -> None:
-    ready.view._choose_mode("overlay")
+    ready.view.choose_mode("overlay")
     canvas = ready.view.stage.canvases["prediction"]
     canvas.setFocus()
     qtbot.keyClick(canvas, Qt.Key.Key_BracketRight)
@@ -173,7 +173,7 @@ def test_that_masks_beside_the_image_have_pure_class_colours(ready, qtbot) -> No
     qtbot.keyClick(canvas, Qt.Key.Key_V)
     assert canvas.picture.image is not None, "without masks there is the image"
     qtbot.keyClick(canvas, Qt.Key.Key_V)
-    ready.view._choose_mode("overlay")
+    ready.view.choose_mode("overlay")
     assert slider.isEnabled()
     assert stage.canvases["prediction"].picture.image is not None
     assert stage.canvases["prediction"].picture.opacity == pytest.approx(0.55)
@@ -181,7 +181,7 @@ def test_that_masks_beside_the_image_have_pure_class_colours(ready, qtbot) -> No
 
 def test_that_the_lectures_display_goes_with_its_dataset(ready, wait_for) -> None:
     view, lecture = ready.view, ready.view.stage.canvases["lecture"]
-    view._choose_mode("lecture")
+    view.choose_mode("lecture")
     wait_for(lambda: lecture.image_size is not None)
     ready.presenter._composing = None
     ready.session.publish([JobDone(9003, "open dataset", build_dataset())])
@@ -203,7 +203,7 @@ def test_that_every_mode_shows_pictures_and_can_be_saved(ready, mode, qtbot, wai
 
 def test_that_a_picture_is_saved_where_the_user_says(ready, qtbot, wait_for) -> None:
     view, path = ready.view, ready.folder / "display.png"
-    view._choose_mode("lecture")
+    view.choose_mode("lecture")
     wait_for(lambda: view.stage.canvases["lecture"].image_size is not None)
     qtbot.mouseClick(view.bar.save_picture, Qt.MouseButton.LeftButton)
     dialog = view.findChild(QFileDialog, "picture_dialog")
@@ -283,7 +283,7 @@ def test_that_a_whole_split_is_scored_and_its_worst_opens_with_a_click(ready, qt
     place = view.images.table.visualRect(model.index(4, 0)).center()
     qtbot.mouseClick(view.images.table.viewport(), Qt.MouseButton.LeftButton, pos=place)
     wait_for(lambda: ready.shown == last)
-    view._actions[5].trigger()
+    view._actions.worst.trigger()
     assert ready.session.sample == model.image(0).index
 
 
@@ -353,6 +353,16 @@ def test_that_every_action_has_a_tip_and_every_control_a_name(ready) -> None:
         assert control.accessibleName()
 
 
+def test_that_actions_can_be_used_where_they_have_something_to_work_on(panel) -> None:
+    actions = panel.view._actions
+    names = lambda enabled: {a.objectName() for a in actions.list if a.isEnabled() is enabled}  # noqa: E731
+    assert names(True) == {"prediction_browse"}, "without a dataset"
+    actions.enable(True, False, False)
+    assert names(False) == {"prediction_worst", "prediction_more", "prediction_less"}
+    actions.enable(True, True, True)
+    assert names(False) == set()
+
+
 def test_that_the_panel_fits_a_small_laptop(ready) -> None:
     hint = ready.view.minimumSizeHint()
     assert hint.width() <= 940
@@ -397,7 +407,7 @@ def test_that_dividers_are_remembered(ready) -> None:
 
 
 def test_that_both_themes_paint(ready, any_theme) -> None:
-    ready.view._choose_mode("difference")
+    ready.view.choose_mode("difference")
     assert not ready.view.grab().isNull()
     assert ready.view.mapToGlobal(QPoint(0, 0)) is not None
 
@@ -440,7 +450,7 @@ def test_that_dropped_images_have_no_truth_before_they_are_read(ready, wait_for,
 
 def test_that_without_masks_the_difference_says_so_and_has_no_legend(ready, wait_for, tmp_path) -> None:
     stage = ready.view.stage
-    ready.view._choose_mode("difference")
+    ready.view.choose_mode("difference")
     assert stage.difference_legend.isVisible()
     assert stage.canvases["difference"].image_size is not None
     Image.new("RGB", (20, 16), (200, 10, 10)).save(tmp_path / "a.png")

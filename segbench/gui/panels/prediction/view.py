@@ -13,7 +13,6 @@ from PySide6.QtGui import (
     QDragEnterEvent,
     QDropEvent,
     QHideEvent,
-    QKeySequence,
     QShowEvent,
     QUndoStack,
 )
@@ -35,10 +34,10 @@ from segbench.gui.panels.prediction.image_list import ImageList
 from segbench.gui.panels.prediction.scored import ScoredSplit
 from segbench.gui.panels.prediction.stage import Stage
 from segbench.gui.panels.prediction.thresholds import Thresholds
+from segbench.gui.panels.prediction.view_actions import ViewActions
 from segbench.gui.panels.prediction.words import describe_checkpoint, describe_choice, describe_mismatch
 from segbench.gui.theme import mark
 from segbench.gui.undo import Change
-from segbench.gui.widgets.class_keys import ClassKeys
 from segbench.gui.widgets.class_table import ClassTableWidget
 from segbench.gui.widgets.empty_state import EmptyState
 from segbench.gui.widgets.parts import build_tip
@@ -78,7 +77,7 @@ class PredictionView(QWidget):
         self._name = ""
         self._stage_name = ""
         self._build_body()
-        self._build_actions()
+        self._actions = ViewActions(self, presenter)
         self._connect()
         self.table.set_opacity(presenter.opacity)
         self.stage.set_opacity(presenter.opacity)
@@ -153,63 +152,14 @@ class PredictionView(QWidget):
         self.side.setChildrenCollapsible(False)
         self.side.setStretchFactor(0, 1)
 
-    def _build_actions(self) -> None:
-        ask = self._presenter
-        self._actions: list[QAction] = []
-
-        def add(name: str, text: str, run: Any, keys: str = "", tip: str = "") -> QAction:
-            action = QAction(text, self, objectName=f"prediction_{name}")
-            action.setShortcuts([QKeySequence(key) for key in keys.split()])
-            action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            action.setStatusTip(tip or text)
-            action.triggered.connect(lambda _checked=False: run())
-            self.addAction(action)
-            self._actions.append(action)
-            made: QAction = action
-            return made
-
-        add("next", "Next image", lambda: ask.step(1), "D Right")
-        add("previous", "Previous image", lambda: ask.step(-1), "A Left")
-        add("first", "First image of the split", lambda: ask.go_to_end(False), "Home")
-        add("last", "Last image of the split", lambda: ask.go_to_end(True), "End")
-        add("go", "Go to image", self._ask_number, "G")
-        self.worst = add(
-            "worst", "Next with lowest IoU", ask.go_to_next_worst, "W",
-            "After the whole split was predicted: the worst image, then the next worse",
-        )  # fmt: skip
-        for number, (mode, text, tip) in enumerate(MODES):
-            add(f"mode_{mode}", text, partial(self._choose_mode, mode), f"Alt+{number + 1}", tip)
-        add("overlay", "Show overlay", self.table.toggle_overlay, "V")
-        add("contour", "Fill or contour", self.table.toggle_style, "C")
-        self._mixing = (
-            add("more", "More opaque", partial(self.table.change_opacity, 0.1), "]"),
-            add("less", "Less opaque", partial(self.table.change_opacity, -0.1), "["),
-        )
-        self._class_keys = ClassKeys(self, "prediction_class")
-        self._class_keys.toggled.connect(self.table.toggle)
-        self._actions.append(self._class_keys.menuAction())
-        add("solo", "Show the present class alone", lambda: self.table.solo(self.table.current_class), "S")
-        add(
-            "flip",
-            "Truth in the prediction's place",
-            self.stage.flip,
-            "T",
-            "Truth and prediction in turn: what jumps is wrong",
-        )
-        add("link", "Link pictures", self.samples.linked.toggle, "L", "Zoom and move all pictures together")
-        add("score", "Predict whole split", self._score, "Ctrl+Return")
-        add("browse", "Open checkpoint…", self._browse, "Ctrl+B")
-        self.save_action = add("save", "Save picture…", self._save_picture, "Ctrl+Shift+S")
-        add("export", "Export masks…", self._export, "Ctrl+E", "Write masks to files")
-
     def _connect(self) -> None:
         ask = self._presenter
         self.checkpoint.activated.connect(ask.choose)
-        self.bar.browse.clicked.connect(self._browse)
+        self.bar.browse.clicked.connect(self.browse)
         self.statistics.toggled.connect(ask.set_batch_statistics)
-        self.bar.export.clicked.connect(self._export)
-        self.samples.modes.idClicked.connect(lambda number: self._choose_mode(MODES[number][0]))
-        self.bar.save_picture.clicked.connect(self._save_picture)
+        self.bar.export.clicked.connect(self.export_masks)
+        self.samples.modes.idClicked.connect(lambda number: self.choose_mode(MODES[number][0]))
+        self.bar.save_picture.clicked.connect(self.save_picture)
         self.samples.linked.toggled.connect(self.stage.set_linked)
         self.split.activated.connect(lambda i: ask.choose_split(self.split.itemData(i)))
         self.samples.back.clicked.connect(lambda: ask.step(-1))
@@ -226,14 +176,14 @@ class PredictionView(QWidget):
         self.table.threshold_changed.connect(self._change_window)
         self.table.color_changed.connect(self._change_color)
         self.images.opened.connect(ask.go_to)
-        self.images.score_requested.connect(self._score)
+        self.images.score_requested.connect(self.score_split)
         self.images.cancel_requested.connect(ask.cancel_scoring)
 
     # What the window asks ---------------------------------------------------------------------------------------------------
 
     def actions_list(self) -> list[QAction]:
         """The panel's menu entries."""
-        return list(self._actions)
+        return list(self._actions.list)
 
     def save_layout(self) -> dict[str, str]:
         """Divider states, base64."""
@@ -256,8 +206,6 @@ class PredictionView(QWidget):
         ready = stage == "ready"
         for widget in (self.bar.export, self.statistics, self.bar.save_picture):
             widget.setEnabled(ready)
-        for action in self._actions:
-            action.setEnabled(ready or action.objectName() == "prediction_browse")
         self._offer_opacity()
         self._aim_focus()
         if ready and self.isVisible():
@@ -281,7 +229,7 @@ class PredictionView(QWidget):
         self.table.set_truth_known(comparable)
         can_score = self._presenter.can_score
         split = SPLIT_WORDS.get(self._presenter.split, self._presenter.split)
-        self.worst.setEnabled(can_score and self._stage_name == "ready")
+        self._enable_actions()
         why = (
             "These images have no masks to compare with."
             if truth is None
@@ -317,7 +265,7 @@ class PredictionView(QWidget):
             self._classes = classes
             self.stage.set_classes(classes)
             self.table.set_classes(classes, scale)
-            self._class_keys.set_classes(classes.names)
+            self._actions.class_keys.set_classes(classes.names)
             self.table.select_class(self.stage.score_class)
             for k in self.stage.hidden:
                 self.table.set_class_visible(k, False)
@@ -382,7 +330,7 @@ class PredictionView(QWidget):
 
     # What the user does -----------------------------------------------------------------------------------------------------
 
-    def _choose_mode(self, mode: str) -> None:
+    def choose_mode(self, mode: str) -> None:
         next(b for b in self.samples.modes.buttons() if b.property("mode_name") == mode).setChecked(True)
         self.stage.set_mode(mode)
         self._presenter.set_mode(mode)
@@ -395,8 +343,10 @@ class PredictionView(QWidget):
         for part in self._opacity:
             part.setEnabled(mixes)
             part.setToolTip(MIXES if mixes else MIXES_NOT)
-        for action in self._mixing:
-            action.setEnabled(mixes and self._stage_name == "ready")
+        self._enable_actions()
+
+    def _enable_actions(self) -> None:
+        self._actions.enable(self._stage_name == "ready", self.stage.mixes, self._presenter.can_score)
 
     def _choose_preset(self, place: int) -> None:
         before = self._presenter.thresholds
@@ -422,14 +372,14 @@ class PredictionView(QWidget):
     def _push(self, text: str, use: Any, before: Any, after: Any, gesture: Any = None) -> None:
         self._undo.push(Change(text, use, before, after, gesture))
 
-    def _score(self) -> None:
+    def score_split(self) -> None:
         self._presenter.score_split()
 
-    def _export(self) -> None:
+    def export_masks(self) -> None:
         selected = self.images.selected()
         self._presenter.request_export(selected if len(selected) > 1 else ())
 
-    def _ask_number(self) -> None:
+    def ask_number(self) -> None:
         self.number.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.number.selectAll()
 
@@ -439,7 +389,7 @@ class PredictionView(QWidget):
         if self.number.hasFocus():
             self.setFocus(Qt.FocusReason.OtherFocusReason)
 
-    def _browse(self) -> None:
+    def browse(self) -> None:
         dialog = QFileDialog(self, "Open checkpoint", "", "Checkpoints (*.safetensors *.pt *.pth);;All files (*)")
         dialog.setObjectName("checkpoint_dialog")
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
@@ -447,7 +397,7 @@ class PredictionView(QWidget):
         dialog.fileSelected.connect(self._presenter.open_checkpoint)
         dialog.open()
 
-    def _save_picture(self) -> None:
+    def save_picture(self) -> None:
         picture = self.stage.render_png()
         if picture is None:
             return
@@ -466,7 +416,8 @@ class PredictionView(QWidget):
     def _aim_focus(self) -> None:
         """The page's focus goes to its first picture, as soon as there is one."""
         shown = [canvas for canvas in self.stage.canvases.values() if canvas.isVisibleTo(self.stage)]
-        self.setFocusProxy(shown[0] if shown and self._stage_name == "ready" else None)
+        proxy = shown[0] if shown and self._stage_name == "ready" else None
+        self.setFocusProxy(proxy)  # type: ignore[arg-type]  # the stubs do not know that there may be none
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
