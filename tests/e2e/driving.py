@@ -252,7 +252,8 @@ class User:
         assert isinstance(dialog, QFileDialog)
         field = dialog.findChild(QLineEdit, "fileNameEdit")
         assert field is not None
-        field.setCompleter(None)  # Qt's list of completions may open as late as behind the closed dialog, and take the keys
+        # Qt's list of completions may open as late as behind the closed dialog, and take the keys
+        field.setCompleter(None)
         QGuiApplication.clipboard().setText(str(path))
         field.selectAll()
         field.paste()

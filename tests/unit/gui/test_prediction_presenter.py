@@ -156,7 +156,6 @@ def test_that_what_cannot_be_read_is_told_by_the_job_that_reads_it_alone(monkeyp
         def predict_read(self, samples: list[Any]) -> list[Any]:
             return [np.zeros((2, *sample.size), np.float16) for sample in samples]
 
-
     workshop = Workshop()
     monkeypatch.setattr(workshop, "_load", lambda key: Network())
     bench = Bench()
