@@ -95,7 +95,8 @@ class Predictor:
         if not self._white or not sample.white or sample.white == self._white:
             return sample.image
         table = np.minimum(np.arange(256) * (sample.white / self._white) + 0.5, 255).astype(np.uint8)
-        return table[sample.image]
+        matched: NDArray[np.uint8] = table[sample.image]
+        return matched
 
     def predict_samples(
         self, samples: Samples, indices: Sequence[int], batch_size: int = 8
