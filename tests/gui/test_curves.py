@@ -391,6 +391,16 @@ def test_that_numbers_of_a_low_chart_do_not_run_into_each_other(plot: CurvePlot)
         assert spacing / 1.1e-3 * size >= room or spacing >= 1.1e-3
 
 
+def test_that_steps_of_a_narrow_chart_do_not_run_into_each_other(plot: CurvePlot) -> None:
+    axis = plot.rate_chart.getAxis("bottom")
+    for last in (8, 1080, 15_000, 1_000_000):
+        room = QFontMetricsF(axis.font()).horizontalAdvance(str(last))
+        for size in (40, 90, 130, 300, 900):
+            ((spacing, _),) = axis.tickSpacing(0.0, last, size)
+            assert spacing / last * size > room or spacing >= last
+            assert f"{spacing:e}"[:2] in ("1.", "2.", "5.")
+
+
 def test_that_a_levels_label_does_not_lie_on_a_reference_line(plot: CurvePlot) -> None:
     chart = plot.loss_chart
     chart.set_lines({})

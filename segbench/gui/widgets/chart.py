@@ -70,6 +70,18 @@ class _ValueAxis(pg.AxisItem):
         return [(spacing, 0.0)]
 
 
+class _StepAxis(pg.AxisItem):
+    """An x axis whose numbers do not run into each other in a narrow chart: 1, 2 or 5 times a power of ten apart."""
+
+    def tickSpacing(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, float]]:
+        levels: list[tuple[float, float]] = super().tickSpacing(minVal, maxVal, size)
+        room = QFontMetricsF(self.font()).horizontalAdvance(f"{maxVal:.0f}") * 1.8
+        span, spacing = maxVal - minVal, levels[-1][0]
+        while 0 < spacing < span and spacing / span * size < room:
+            spacing *= 2.5 if f"{spacing:e}".startswith("2") else 2
+        return [(spacing, 0.0)]
+
+
 class Chart(pg.PlotWidget):
     """Lines, levels, spans, a marker for the best, a crosshair. Call `draw` when something changed; nothing redraws by itself."""
 
@@ -79,7 +91,7 @@ class Chart(pg.PlotWidget):
 
     def __init__(self, title: str, name: str, parent: QWidget | None = None, *, share: bool = False) -> None:
         """share: values are 0..1, so that the y range starts at 0."""
-        axes = {"left": _ValueAxis("left")}
+        axes = {"left": _ValueAxis("left"), "bottom": _StepAxis("bottom")}
         super().__init__(parent, enableMenu=False, viewBox=_View(enableMenu=False), axisItems=axes)
         self.setObjectName(name)
         self.setAccessibleName(title)
