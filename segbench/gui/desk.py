@@ -32,7 +32,7 @@ from segbench.gui.dialogs.buttons import strip_icons
 from segbench.gui.dialogs.error import ErrorDialog
 from segbench.gui.dialogs.menu import MenuDialogs
 from segbench.gui.first_look import LAYOUT_VERSION, FirstLook, encode, save_first_look
-from segbench.gui.libraries import load_for_networks, load_for_views
+from segbench.gui.libraries import load_for_networks, load_for_views, make_qt_types
 from segbench.gui.opening import Opening
 from segbench.gui.panel_table import PANELS, Panel, import_panels
 from segbench.gui.session import Session
@@ -119,7 +119,17 @@ class Desk:
         if arguments:
             self.open_paths(list(arguments))
         self._to_build = sorted(PANELS, key=lambda panel: panel.name != window.page)
-        self.jobs.start("load libraries", load_for_views(import_panels), title="Loading", lane="io")
+        self._types = make_qt_types()
+        QTimer.singleShot(0, self._load)
+
+    def _load(self) -> None:
+        """Between two slices the window lives on; behind the last one the libraries load in their own thread."""
+        if self._closing:
+            return
+        if next(self._types, ""):
+            QTimer.singleShot(0, self._load)
+        else:
+            self.jobs.start("load libraries", load_for_views(import_panels), title="Loading", lane="io")
 
     def _wire(self) -> None:
         window = self.window

@@ -1,4 +1,4 @@
-"""Importing the heavy libraries in a job's thread, after the first paint. No Qt of its own."""
+"""Importing the heavy libraries in a job's thread, after the first paint, and what has to go before it in the window's own."""
 
 from __future__ import annotations
 
@@ -8,12 +8,29 @@ import importlib.util
 import logging
 import os
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 from segbench.events import LibrariesLoaded
 
 log = logging.getLogger(__name__)
+
+TYPES_A_SLICE = 60  # about ten milliseconds
+
+
+def make_qt_types() -> Iterator[str]:
+    """For the window's own thread, a slice at a time: makes the types of Qt, and yields the name of the last one made.
+
+    PySide makes a type when it is first asked for. pyqtgraph asks for all of them at its import; made there, in another thread,
+    while the window needs some, too, they crashed one start in sixty.
+    """
+    from PySide6 import QtCore, QtGui, QtWidgets
+
+    for module in (QtCore, QtGui, QtWidgets):
+        for number, name in enumerate(dir(module), 1):
+            getattr(module, name)
+            if number % TYPES_A_SLICE == 0:
+                yield name
 
 
 def load_for_views(import_panels: Callable[[], None]) -> Generator[LibrariesLoaded, None, None]:

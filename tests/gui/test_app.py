@@ -23,6 +23,7 @@ from segbench.events import JobFailed, Progressed, RunOpened
 from segbench.gui.actions import list_entries
 from segbench.gui.alarm import Alarm, close_log, hear_qt, set_up_log, watch_for_crashes
 from segbench.gui.dialogs.guide import find_pages
+from segbench.gui.libraries import make_qt_types
 
 # The start --------------------------------------------------------------------------------------------------------------
 
@@ -474,3 +475,19 @@ def test_that_a_timer_keeps_time_while_a_job_runs(desk, qtbot):
     job.cancel()
     qtbot.waitUntil(lambda: bool(log))
     timer.stop()
+
+
+def test_that_libraries_load_only_when_the_types_of_qt_are_made(desk, monkeypatch):
+    begun: list[str] = []
+    monkeypatch.setattr(desk.jobs, "start", lambda kind, *_, **__: begun.append(kind))
+    desk._types = iter(["QObject"])
+    desk._load()
+    assert begun == []
+    desk._load()
+    assert begun == ["load libraries"]
+
+
+def test_that_the_types_of_qt_are_made_in_slices_that_let_the_window_live_on():
+    names = list(make_qt_types())
+    assert len(names) > 8
+    assert len(set(names)) == len(names)
