@@ -10,10 +10,8 @@ from pathlib import Path
 import msgspec
 
 from segbench.errors import SegbenchError
-from segbench.records import IGNORE, ClassInfo, ClassTable
+from segbench.records import IGNORE, ClassInfo, ClassTable, Color
 from segbench.resources import find_resource
-
-Color = tuple[int, int, int]
 
 CLASS_FILES = ("classes.txt", "labels.txt", "labelmap.txt", "label_colors.txt", "class_dict.csv")
 VOID_NAMES = frozenset({"void", "unlabelled", "unlabeled", "ignore", "ignored", "unknown"})

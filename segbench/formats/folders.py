@@ -21,7 +21,6 @@ from pathlib import Path
 from segbench.errors import SegbenchError
 from segbench.events import Progressed
 from segbench.formats.classes import (
-    Color,
     IndexTable,
     Naming,
     build_index_table,
@@ -45,7 +44,7 @@ from segbench.formats.sources import (
     list_folder,
     natural_key,
 )
-from segbench.records import IGNORE, ClassTable
+from segbench.records import IGNORE, ClassTable, Color
 
 SPLITS = {
     "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test", "testing": "test",

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from segbench.errors import SegbenchError
 from segbench.events import Progressed
-from segbench.formats.classes import Color, IndexTable
+from segbench.formats.classes import IndexTable
 from segbench.formats.images import PathLike, find_orientation, opened, turn_upright
-from segbench.records import IGNORE
+from segbench.records import IGNORE, Color
 
 COLOR_LIMIT = 4096  # a picture with more colours than this is no mask
 HINT = "Masks hold a class index a pixel, or one flat colour a class; save them as PNG, never as JPEG."

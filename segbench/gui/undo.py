@@ -1,4 +1,4 @@
-"""Undo for what a user sets by hand: thresholds and colours. One drag of a slider is one step."""
+"""Undo for what a user sets by hand: thresholds, colours, settings. One drag of a slider is one step."""
 
 from __future__ import annotations
 

@@ -7,9 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.records import Box
-
-Color = tuple[int, int, int]
+from segbench.records import Box, Color
 
 
 def compose_overlay(

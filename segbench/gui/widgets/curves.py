@@ -17,6 +17,7 @@ from segbench.gui.widgets.curve_lines import Composition, compose
 from segbench.gui.widgets.curve_model import RunCurves
 from segbench.gui.widgets.curve_tools import CurveTools
 from segbench.gui.widgets.parts import build_label, build_push
+from segbench.records import Color
 
 REDRAW_MS = 40
 _STEPS = (1.0, 1.25, 1.6, 2.0, 2.5, 3.2, 4.0, 5.0, 6.3, 8.0, 10.0)
@@ -104,7 +105,7 @@ class CurvePlot(QWidget):
         self._comparison.setText(sentence)
         self._comparison_row.setVisible(bool(sentence))
 
-    def set_class_colors(self, colors: dict[str, tuple[int, int, int]]) -> None:
+    def set_class_colors(self, colors: dict[str, Color]) -> None:
         """The dataset's colours for the classes' lines."""
         self._class_colors = {name: QColor(*color) for name, color in colors.items()}
         self._restyle()

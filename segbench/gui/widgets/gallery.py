@@ -48,11 +48,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from segbench.records import Color
+
 MARGIN_ROWS = 3  # rows above and below the view that are asked for, too
 ASK_AFTER = 40  # ms between two requests while scrolling
 SMALLEST, LARGEST = 48, 256  # side of a thumbnail in logical pixels
-
-Color = tuple[int, int, int]
 
 
 class Gallery(QListView):

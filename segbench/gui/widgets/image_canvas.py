@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from segbench.gui.widgets.mask_layers import Color
+    from segbench.gui.widgets.mask_layers import Paint
     from segbench.records import Box
 
 __all__ = ["Camera", "CameraLink", "ImageCanvas", "link_cameras"]
@@ -94,19 +94,19 @@ class ImageCanvas(QWidget):
             self.setAccessibleName(f"Image viewer: {title}" if title else "Image viewer")
             self._settle()
 
-    def set_planes(self, planes: NDArray[np.bool_] | None, colors: Sequence[Color] = ()) -> None:
+    def set_planes(self, planes: NDArray[np.bool_] | None, colors: Sequence[Paint] = ()) -> None:
         """planes: bool (K, H, W), may overlap (shown as stripes of both colours). Replaces labels. A colour None is not
         painted. Raises ValueError if the size is not the image's."""
         self._picture.set_planes(planes, colors)
         self._settle()
 
-    def set_labels(self, labels: NDArray[np.uint8] | None, colors: Sequence[Color] = ()) -> None:
+    def set_labels(self, labels: NDArray[np.uint8] | None, colors: Sequence[Paint] = ()) -> None:
         """labels: uint8 (H, W), one class a pixel, IGNORE hatched grey. Replaces planes. A colour None is not painted.
         Raises ValueError if the size is not the image's."""
         self._picture.set_labels(labels, colors)
         self._settle()
 
-    def set_colors(self, colors: Sequence[Color]) -> None:
+    def set_colors(self, colors: Sequence[Paint]) -> None:
         """Other colours for the masks that are shown."""
         self._picture.colors = tuple(colors)
         self.update()
@@ -118,7 +118,7 @@ class ImageCanvas(QWidget):
         self._settle()
 
     def set_boxes(
-        self, boxes: Sequence[tuple[int, Box]], colors: Sequence[Color] = (), names: Sequence[str] = ()
+        self, boxes: Sequence[tuple[int, Box]], colors: Sequence[Paint] = (), names: Sequence[str] = ()
     ) -> None:
         """(class, (min x, min y, max x, max y)) with both ends inside the object. `names`: written beside the boxes."""
         picture = self._picture

@@ -10,14 +10,14 @@ import numpy as np
 from PySide6.QtCore import QRect
 from PySide6.QtGui import QImage, qRgba
 
-from segbench.records import IGNORE
+from segbench.records import IGNORE, Color
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Bytes = NDArray[np.uint8]
 
-Color = tuple[int, int, int] | None  # None: this class is never painted
+Paint = Color | None  # None: this class is never painted
 PLANES_A_LAYER = 7  # bits 0..6 of a byte tell the planes, bit 7 the stripe a pixel lies on
 STRIPE = 0x80
 IGNORE_STRIPE = 254  # index of the other tone of ignored pixels
@@ -41,7 +41,7 @@ class MaskLayer:
         self._edges_at: tuple[object, ...] = ()
         self._level = indices, 0  # the index bytes at the last level asked for
 
-    def compose(self, level: int, region: QRect | None, colors: Sequence[Color], visible: frozenset[int]) -> QImage:
+    def compose(self, level: int, region: QRect | None, colors: Sequence[Paint], visible: frozenset[int]) -> QImage:
         """The layer as a premultiplied image; every 2**level-th pixel of it, cut to `region` (in pixels of that level)."""
         cut = (region.x(), region.y(), region.width(), region.height()) if region is not None else None
         at = (level, cut, tuple(colors), visible)
@@ -59,7 +59,7 @@ class MaskLayer:
         rows: NDArray[np.intp],
         columns: NDArray[np.intp],
         width: int,
-        colors: Sequence[Color],
+        colors: Sequence[Paint],
         visible: frozenset[int],
     ) -> QImage:
         """Outlines `width` pixels wide, inside the objects, sampled at these image rows and columns (one a screen pixel)."""
@@ -70,7 +70,7 @@ class MaskLayer:
             self._edges_at = at
         return color_indices(self._edges, self.color_table(colors, visible, outline=True))
 
-    def color_table(self, colors: Sequence[Color], visible: frozenset[int], outline: bool = False) -> list[int]:
+    def color_table(self, colors: Sequence[Paint], visible: frozenset[int], outline: bool = False) -> list[int]:
         """256 colours as Qt's unsigned ARGB; 0 is transparent."""
         painted = {k: qRgba(*color, 255) for k, color in enumerate(colors) if color is not None and k in visible}
         if self.kind == "labels":

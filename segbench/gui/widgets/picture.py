@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from segbench.gui.widgets.mask_layers import Color, MaskLayer
+    from segbench.gui.widgets.mask_layers import MaskLayer, Paint
     from segbench.records import Box
 
 Style = Literal["fill", "contour"]
@@ -82,12 +82,12 @@ class Picture:
         self.paint: Pyramid | None = None
         self.layers: list[MaskLayer] = []
         self.layer_size: Size | None = None
-        self.colors: tuple[Color, ...] = ()
+        self.colors: tuple[Paint, ...] = ()
         self.hidden: frozenset[int] = frozenset()
         self.opacity = 0.55
         self.style: Style = "fill"
         self.boxes: tuple[tuple[int, Box], ...] = ()
-        self.box_colors: tuple[Color, ...] = ()
+        self.box_colors: tuple[Paint, ...] = ()
         self.box_names: tuple[str, ...] = ()
 
     @property
@@ -113,7 +113,7 @@ class Picture:
         if before != size:
             self.boxes = ()
 
-    def set_planes(self, planes: NDArray[np.bool_] | None, colors: Sequence[Color]) -> None:
+    def set_planes(self, planes: NDArray[np.bool_] | None, colors: Sequence[Paint]) -> None:
         """bool (K, H, W) or None."""
         self.layers, self.layer_size, self.colors = [], None, tuple(colors)
         if planes is not None and len(planes):
@@ -122,7 +122,7 @@ class Picture:
             self._check((planes.shape[1], planes.shape[2]))
             self.layers, self.layer_size = pack_planes(planes), (planes.shape[1], planes.shape[2])
 
-    def set_labels(self, labels: NDArray[np.uint8] | None, colors: Sequence[Color]) -> None:
+    def set_labels(self, labels: NDArray[np.uint8] | None, colors: Sequence[Paint]) -> None:
         """uint8 (H, W) or None."""
         self.layers, self.layer_size, self.colors = [], None, tuple(colors)
         if labels is not None:

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from segbench.gui.panels.training.previews import PinPicture
     from segbench.gui.session import Session
     from segbench.jobs import JobRunner
-    from segbench.records import RunInfo
+    from segbench.records import Color, RunInfo
 
 BUSY = "A run is being trained. Stop it first, or wait for its end."
 _LOGGED = (TrainingStarted, StepDone, EpochDone, CheckpointSaved, TrainingEnded)
@@ -62,7 +62,7 @@ class Look(NamedTuple):
     """How the curves look: what follows from the runs that are drawn."""
 
     comparison: str  # that several runs are drawn, and what of them cannot be compared; "" for one
-    colors: dict[str, tuple[int, int, int]]  # by class
+    colors: dict[str, Color]  # by class
     lecture: bool  # whether the lecture's losses are drawn
     reference: tuple[float, ...]  # and segbench's own of the same experiment
 
@@ -81,7 +81,7 @@ class TrainingView(CurvesView, Protocol):
     def show_state(self, state: TrainingState) -> None: ...
     def show_problem(self, sentence: str) -> None: ...
     def set_smoothing(self, smoothing: float) -> None: ...
-    def set_class_colors(self, colors: dict[str, tuple[int, int, int]]) -> None: ...
+    def set_class_colors(self, colors: dict[str, Color]) -> None: ...
     def set_lecture(self, shown: bool, reference: tuple[float, ...]) -> None: ...
     def show_comparison(self, sentence: str) -> None: ...
     def show_pins(self, pins: Sequence[PinPicture], foreign: str) -> None:
@@ -393,7 +393,7 @@ class TrainingPresenter:
         """Classes have the user's colours, else those of the datasets that the runs are trained on, whichever is open; where
         names meet, the shown run's count."""
         records, shown = self._shelf.drawn_records, self._shelf.current
-        colors: dict[str, tuple[int, int, int]] = {}
+        colors: dict[str, Color] = {}
         for record in reversed(records):
             if record.dataset is not None and (classes := record.dataset.classes) is not None:
                 colors.update(zip(classes.names, self._session.recolor(classes).colors, strict=True))

@@ -34,6 +34,7 @@ from segbench.gui.widgets.curves import CurvePlot
 from segbench.gui.widgets.empty_state import EmptyState
 from segbench.gui.widgets.parts import build_label, build_push, dress_dialog
 from segbench.gui.widgets.sample_strip import SampleStrip, StripCard
+from segbench.records import Color
 
 FORM_WIDTH = 368
 SMOOTHING_SAVED_MS = 600
@@ -103,7 +104,7 @@ class TrainingView(QWidget):
     def set_smoothing(self, smoothing: float) -> None:
         self.curves.set_smoothing(smoothing)
 
-    def set_class_colors(self, colors: dict[str, tuple[int, int, int]]) -> None:
+    def set_class_colors(self, colors: dict[str, Color]) -> None:
         self.curves.set_class_colors(colors)
 
     def set_lecture(self, shown: bool, reference: tuple[float, ...]) -> None:
