@@ -259,7 +259,7 @@ async def show_camvid(desk: Desk, camera: Photographer, folder: Path) -> None:
         return
     desk.window.show_page("training")
     await train(
-        desk, "camvid", ("epochs=5", "data.limit=60", "data.batch_size=4", "data.crop=128", "validation_images=8")
+        desk, "camvid", ("epochs=14", "data.limit=120", "data.batch_size=4", "data.crop=128", "validation_images=8")
     )
     state = desk.views["training"]
     await until(lambda: state._state.phase in ("completed", "failed"), 1800, "the end of the training")
