@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from segbench.config import NetworkConfig
 from segbench.errors import ErrorReport
 from segbench.records import Baselines, CheckpointInfo, Color, DatasetInfo, Prediction, Reading, RunInfo, Scores
 
@@ -304,7 +305,7 @@ class ClassRecolored:
 
 @dataclass(frozen=True, slots=True)
 class PageRequested:
-    """Something asks for a page of the window: "dataset", "training", "prediction"."""
+    """Something asks for a page of the window: "dataset", "training", "prediction", "convolution"."""
 
     page: str
 
@@ -322,6 +323,14 @@ class ExportRequested:
     reading: Reading | None
     dataset: Any
     batch_statistics: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LayersRequested:
+    """The layers of a network are to be shown in the convolution lab: of a checkpoint (path), or of settings, freshly made."""
+
+    path: str = ""
+    settings: NetworkConfig | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,5 +368,6 @@ SessionFact = (
     | ClassRecolored
     | PageRequested
     | ExportRequested
+    | LayersRequested
 )
 Event = WorkEvent | JobFact | SessionFact

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from segbench.convolution.coverage import Coverage
+from segbench.convolution.geometry import Geometry
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -222,6 +225,78 @@ class CheckpointInfo(msgspec.Struct, frozen=True):
     sha256: str = ""
 
 
+LayerKind = Literal["conv", "conv_transpose", "norm", "pool", "linear", "other"]
+
+
+class LayerInfo(msgspec.Struct, frozen=True):
+    """One layer of a network: a module without modules of its own, or with parameters of its own. Pairs are (rows, columns).
+
+    Sizes, receptive field and `unread` are those of its first call; a layer that never runs has none. macs: multiply-accumulates
+    of one image over all calls, of convolutions and linear layers only, without their bias; a transpose convolution counts
+    every stamp, those that padding cuts off included. unreached_parameters: never receive a gradient. receptive_field: input
+    pixels from the first to the last that can reach an output pixel, at the pixel that has most; None: the whole image, or not
+    known. unread: share of its input that no output pixel reads (a 1x1 convolution of stride 2 reads one in four: 0.75).
+    """
+
+    name: str  # dotted, as in a state dict
+    type: str  # the module's class, "ConvTranspose2d"
+    kind: LayerKind
+    calls: int  # of one forward pass; 0: never runs
+    parameters: int
+    unreached_parameters: int
+    macs: int = 0
+    channels_in: int | None = None
+    channels_out: int | None = None
+    groups: int = 1
+    kernel: tuple[int, int] | None = None
+    stride: tuple[int, int] | None = None
+    padding: tuple[int, int] | None = None  # None for a convolution: not the same on both sides
+    dilation: tuple[int, int] | None = None
+    output_padding: tuple[int, int] | None = None  # transpose convolutions only
+    input_size: tuple[int, int] | None = None  # height, width
+    output_size: tuple[int, int] | None = None
+    receptive_field: tuple[int, int] | None = None
+    coverage: Coverage | None = None  # convolutions that run only
+    unread: float = 0.0
+
+
+class NetworkSummary(msgspec.Struct, frozen=True):
+    """A network's layers in the order of their first call for an image of `size` (height, width), those that never run at the end.
+
+    Totals are the network's: a parameter that two layers share counts once. receptive_field: of its output, as a layer's.
+    """
+
+    name: str
+    size: tuple[int, int]
+    layers: tuple[LayerInfo, ...]
+    parameters: int
+    unreached_parameters: int
+    macs: int
+    receptive_field: tuple[int, int] | None = None
+
+    @property
+    def with_holes(self) -> tuple[LayerInfo, ...]:
+        return tuple(layer for layer in self.layers if layer.coverage == "holes")
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class OpenedLayer:
+    """A trained convolution or transpose convolution, and what it really was given and gave. Arrays are read-only float32.
+
+    weight_IOHW: (input channels, output channels, kernel height, kernel width) for both kinds; 0 where groups keep a pair apart.
+    bias_O: zeros if it has none. input_IHW, output_OHW: of one image, at call number `call` (from 0) of a forward pass.
+    """
+
+    name: str
+    geometry: Geometry
+    weight_IOHW: NDArray[np.float32]
+    bias_O: NDArray[np.float32]
+    input_IHW: NDArray[np.float32]
+    output_OHW: NDArray[np.float32]
+    groups: int = 1
+    call: int = 0
+
+
 RunState = Literal["new", "running", "completed", "stopped", "interrupted", "failed"]
 
 
@@ -238,6 +313,50 @@ class RunInfo(msgspec.Struct, frozen=True):
     total_steps: int
     best_iou: float | None = None
     last_loss: float | None = None
+
+
+# The ways to the numbers of a convolution; those of `prove`, in the order they are listed
+Route = Literal[
+    "scatter", "inserted", "matrix_transposed", "conv_transpose2d", "conv2d_gradient",
+    "sweep", "matrix", "unrolled", "conv2d", "conv_transpose2d_gradient",
+]  # fmt: skip
+
+
+class RouteDifference(msgspec.Struct, frozen=True):
+    """The largest absolute difference of a pixel between two ways; infinite where their sizes differ or one gives no number."""
+
+    one: Route
+    other: Route
+    largest: float
+
+
+class Agreement(msgspec.Struct, frozen=True):
+    """Several ways to the same numbers, each compared with each. largest_value: absolute, to set differences in relation."""
+
+    routes: tuple[Route, ...]
+    differences: tuple[RouteDifference, ...]
+    largest_value: float
+
+    @property
+    def largest(self) -> float:
+        """The largest of the differences."""
+        return max((difference.largest for difference in self.differences), default=0.0)
+
+    @property
+    def agrees(self) -> bool:
+        """All ways give the same but for the rounding of float32."""
+        return self.largest < float("inf") and self.largest <= 1e-5 * max(1.0, self.largest_value)
+
+
+class Proof(msgspec.Struct, frozen=True):
+    """One input channel to one output channel, computed in every way: forward, and backward as the loss goes."""
+
+    forward: Agreement
+    backward: Agreement
+
+    @property
+    def agrees(self) -> bool:
+        return self.forward.agrees and self.backward.agrees
 
 
 # msgspec learns how to read a Struct at the first use, and two threads that do so at once crash the process: so it learns

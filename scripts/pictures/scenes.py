@@ -20,6 +20,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 CAMVID = CHECKOUT.parent / "shared" / "data" / "camvid"
 # Real and small: some minutes on two cores
 QUICK = ("network.depth=4", "data.batch_size=4", "preview_seconds=1", "validation_images=40")
+LAB_SCENES = ("", "-misfit", "-matrix", "-coverage", "-atrous", "-network", "-layer")
 LECTURE = ("network.depth=4", "preview_seconds=1", "validation_images=40", "epochs=6")
 
 
@@ -35,6 +36,7 @@ async def tell_story(desk: Desk, camera: Photographer, folder: Path, epochs: int
     run = await show_training(desk, camera, epochs)
     await show_prediction(desk, camera, run)
     await show_export(desk, camera)
+    await show_convolution(desk, camera)
     await show_runs(desk, camera)
     await show_dialogs(desk, camera)
     await show_camvid(desk, camera, folder)
@@ -187,6 +189,40 @@ async def show_export(desk: Desk, camera: Photographer) -> None:
         await asyncio.sleep(0.6)
         await camera.take("export-done")
     await camera.close_dialogs()
+
+
+async def show_convolution(desk: Desk, camera: Photographer) -> None:
+    """The lab: slides 62, 52, 41 with the proof, mUnet's last layer, atrous convolution, the network and one of its layers."""
+    from segbench.convolution.lecture import PRESETS
+
+    if not camera.wants(*(f"convolution{scene}" for scene in LAB_SCENES)):
+        return
+    desk.window.show_page("convolution")
+    view, presenter = desk.views["convolution"], desk.presenters["convolution"]
+
+    def open_example(part: str) -> None:
+        presenter.open_preset(next(n for n, preset in enumerate(PRESETS) if part in preset.name))
+
+    open_example("Slides 60")
+    presenter.point(1, 4, False)
+    await camera.take("convolution")
+    open_example("Slide 52")
+    await camera.take("convolution-misfit")
+    open_example("Slide 41")
+    presenter.point(1, 0, False)
+    presenter.prove()
+    await until(lambda: not desk.jobs.jobs(), 60, "the proof")
+    await camera.take("convolution-matrix")
+    open_example("mUnet's last layer")
+    await camera.take("convolution-coverage")
+    open_example("Slide 13")
+    await camera.take("convolution-atrous")
+    presenter.set_topic("network")
+    await until(lambda: view.network.table.isVisible(), 60, "the layers")
+    await camera.take("convolution-network")
+    presenter.open_layer("skip64usUP.upsampler")
+    await until(lambda: presenter.lab.topic == "operation", 60, "the layer")
+    await camera.take("convolution-layer")
 
 
 async def show_runs(desk: Desk, camera: Photographer) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -296,6 +297,98 @@ def _add_doctor(commands: Commands[Parser], name: str, help: str) -> None:
     _add_json(parser, "the findings")
 
 
+def _add_convolution(commands: Commands[Parser], name: str, help: str) -> None:
+    parser = _add(
+        commands,
+        name,
+        help,
+        "Computes a convolution or a transpose convolution and prints all of it: sizes, padded input (dots are zeros that were put\n"
+        "in), kernel, output, and how many input pixels reach each output pixel.",
+        "  segbench conv --transpose -i 4 -k 3 -s 2 -p 1\n"
+        "  segbench conv -i 4 -k 2 --matrix --letters\n"
+        '  segbench conv --preset "slide 48" --pixel 1,2\n'
+        "  segbench conv --transpose -i 32 -k 3 -s 2 -p 2 -d 2 -o 1 --prove",
+    )
+    parser.add_argument("--transpose", action="store_true", help="a transpose convolution (nn.ConvTranspose2d)")
+    for letter, option, meaning in (
+        ("-i", "--input", "input size; here and below N or HxW (default: 4)"),
+        ("-k", "--kernel", "kernel size (default: 3)"),
+        ("-s", "--stride", "stride (default: 1)"),
+        ("-p", "--padding", "padding (default: 0)"),
+        ("-d", "--dilation", "dilation (default: 1)"),
+        ("-o", "--output-padding", "output padding of a transpose convolution (default: 0)"),
+    ):
+        parser.add_argument(letter, option, type=_read_size, metavar="N", help=meaning)
+    parser.add_argument(
+        "--values",
+        choices=("count", "ones", "random"),
+        help="count: 1, 2, 3 ... row by row; random: whole numbers from -9 to 9 (default: count)",
+    )
+    parser.add_argument("--seed", type=int, help="of --values random (default: 0)")
+    parser.add_argument(
+        "--preset", metavar="NAME", help="an example: a part of its name, such as 'slide 48' or 'mUnet'"
+    )
+    parser.add_argument(
+        "--channels", type=_read_place, metavar="I,O", help="of a preset with several: input and output channel, from 0"
+    )
+    parser.add_argument(
+        "--pixel", type=_read_place, metavar="R,C", help="write out the sum of this output pixel, from 0"
+    )
+    parser.add_argument("--matrix", action="store_true", help="print the matrix C as well")
+    parser.add_argument("--letters", action="store_true", help="... with letters in place of the kernel's numbers")
+    parser.add_argument(
+        "--prove", action="store_true", help="compute it in every way there is, PyTorch's too, and compare"
+    )
+    parser.add_argument("--code", action="store_true", help="print nothing but a PyTorch program that computes it")
+    _add_json(parser, "everything")
+
+
+def _add_layers(commands: Commands[Parser], name: str, help: str) -> None:
+    parser = _add(
+        commands,
+        name,
+        help,
+        "Lists a network's layers: geometry, sizes, parameters, multiply-accumulates, receptive fields, and where holes are; then\n"
+        "what never receives a gradient. Of a checkpoint, or of a network as `segbench train` would make it.",
+        "  segbench layers runs/first\n  segbench layers --preset lecture\n"
+        "  segbench layers --set network.depth=8 --size 360x480 --all",
+    )
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", nargs="?", help=f"{_RUN}; without, a fresh network")
+    parser.add_argument(
+        "--preset",
+        help="settings that a fresh network starts from: recommended, lecture, camvid (default: recommended)",
+    )
+    parser.add_argument("--network", metavar="NAME", help="a fresh network of that name (default: the preset's)")
+    parser.add_argument(
+        "--set", dest="settings", metavar="NAME=VALUE", action="append", default=[],
+        help="change one setting of a fresh network, such as network.depth=8; may be given often",
+    )  # fmt: skip
+    parser.add_argument("--classes", type=int, metavar="N", help="classes of a fresh network (default: 5)")
+    parser.add_argument(
+        "--size",
+        type=_read_size,
+        metavar="HxW",
+        default=(64, 64),
+        help="height and width of the image (default: 64x64)",
+    )
+    parser.add_argument("--all", action="store_true", help="list every layer, not convolutions alone")
+    _add_json(parser, "every layer")
+
+
+def _read_size(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"(-?\d{1,9})(?:[x×](-?\d{1,9}))?", text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text} is neither a number nor HxW, such as 4 or 4x6")
+    return int(found[1]), int(found[2] or found[1])
+
+
+def _read_place(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"(-?\d{1,9}),(-?\d{1,9})", text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text} is not two numbers, such as 0,2")
+    return int(found[1]), int(found[2])
+
+
 _COMMANDS: dict[str, tuple[str, Callable[[Commands[Parser], str, str], None]]] = {
     "generate": ("make a dataset of shapes", _add_generate),
     "info": ("tell what a path is and holds", _add_info),
@@ -304,4 +397,6 @@ _COMMANDS: dict[str, tuple[str, Callable[[Commands[Parser], str, str], None]]] =
     "export": ("convert a dataset's own masks to another format", _add_export),
     "evaluate": ("score a network on a split", _add_evaluate),
     "doctor": ("tell whether segbench can work here", _add_doctor),
+    "layers": ("list the layers of a network, and what is wrong with them", _add_layers),
+    "conv": ("compute a convolution or transpose convolution in full", _add_convolution),
 }

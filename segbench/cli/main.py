@@ -28,6 +28,8 @@ COMMANDS = {
     "predict": ("segbench.cli.masks", "run_predict"),
     "export": ("segbench.cli.masks", "run_export"),
     "doctor": ("segbench.cli.data", "run_doctor"),
+    "layers": ("segbench.cli.layers", "run_layers"),
+    "conv": ("segbench.cli.convolution", "run_convolution"),
 }
 LOG_BYTES = 1_000_000
 

@@ -34,6 +34,7 @@ PAGES = (
     RailPage("dataset", "Dataset", "Browse images, masks and statistics"),
     RailPage("training", "Training", "Set up a run, start it and watch it learn"),
     RailPage("prediction", "Prediction", "See what a network finds, score it and export masks"),
+    RailPage("convolution", "Conv lab", "Take convolutions and transpose convolutions apart, pixel by pixel"),
 )
 DEFAULT_SIZE = QSize(1280, 720)
 SMALLEST = QSize(960, 600)
@@ -178,7 +179,7 @@ class MainWindow(QMainWindow):
         """The titles only: the first paint shows no more, and `build_menus` follows it."""
         bar = self.menuBar()
         bar.setAccessibleName("Menu bar")
-        titles = ("&File", "&Edit", "&View", "&Dataset", "&Training", "&Prediction", "&Help")
+        titles = ("&File", "&Edit", "&View", "&Dataset", "&Training", "&Prediction", "&Convolution", "&Help")
         self.menus: dict[str, QMenu] = {title[1:].lower(): bar.addMenu(title) for title in titles}
 
     def build_rest(self) -> None:

@@ -28,6 +28,7 @@ FILE_USERS = {
     "segbench.cli.main": "gives output after a closed pipe somewhere to go",
     "segbench.gui.icons": "reads resources/icons",
     "segbench.gui.panels.training.lecture": "reads the lecture's averages from resources/",
+    "segbench.convolution.lecture": "reads the lecture's printed numbers from resources/",
     "segbench.gui.first_look": "reads the preferences without msgspec, before the first paint",
 }
 LONG, TOO_LONG = 350, 700  # lines

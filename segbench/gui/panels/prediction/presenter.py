@@ -20,6 +20,7 @@ from segbench.events import (
     JobDone,
     JobEvent,
     JobFailed,
+    LayersRequested,
     RunsListed,
     SampleSelected,
     TrainingStarted,
@@ -271,6 +272,11 @@ class PredictionPresenter:
         reading = self.reading if own is not None and self.reading != own.reading else None
         request = ExportRequested(self.index, tuple(selected), reading, self._place.source, self._batch_statistics)
         self._session.publish([request])
+
+    def show_layers(self) -> None:
+        """The convolution lab lists the layers of the checkpoint."""
+        if self.checkpoint is not None:
+            self._session.publish([LayersRequested(path=self.checkpoint.path)])
 
     @property
     def opacity(self) -> float:

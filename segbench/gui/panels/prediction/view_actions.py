@@ -22,7 +22,7 @@ class ViewActions:
     """Belong to `panel`, as their keys work where the focus is in it. `list` has them in the order of the menu."""
 
     def __init__(self, panel: PredictionView, ask: PredictionPresenter) -> None:
-        self._panel = panel
+        self._panel, self._ask = panel, ask
         self.list: list[QAction] = []
         self._add_ways(ask)
         self._add_looks()
@@ -74,6 +74,10 @@ class ViewActions:
         self._browse = self._add("browse", "Open checkpoint…", panel.browse, "Ctrl+B")
         self._add("save", "Save picture…", panel.save_picture, "Ctrl+Shift+S")
         self._add("export", "Export masks…", panel.export_masks, "Ctrl+E", "Write masks to files")
+        self._add(
+            "layers", "Layers of this network", self._ask.show_layers, "Ctrl+L",
+            "Sizes, parameters, coverage of every layer of this checkpoint",
+        )  # fmt: skip
 
     def _add(self, name: str, text: str, run: Callable[[], object], keys: str, tip: str = "") -> QAction:
         action = build_action(self._panel, f"prediction_{name}", text, run, keys.split(), tip or text)

@@ -24,6 +24,7 @@ from segbench.events import (
     JobFailed,
     JobPaused,
     JobResumed,
+    LayersRequested,
     MemoryRead,
     PinsChanged,
     PreviewsUpdated,
@@ -136,6 +137,15 @@ class TrainingPresenter:
             return
         make = work.make_run(find_runs_folder(self._session.settings), config, dataset)
         self._train(make, config, dataset, "", f"Training {dataset.info.name}")
+
+    def show_layers(self, raw: dict[str, Any]) -> None:
+        """The convolution lab lists the layers of the network that the form describes."""
+        try:
+            config = parse(work.resolve_threads(raw))
+        except SegbenchError as error:
+            self._view.show_problem(str(error))
+            return
+        self._session.publish([LayersRequested(settings=config.network)])
 
     def pause(self) -> None:
         """Pauses after the present step, or goes on."""

@@ -153,6 +153,7 @@ class TrainingView(QWidget):
         return [
             self._start, self._pause, self._stop, self._cancel, self._continue, self._predict, self._use, self._csv,
             self._follow,
+            self._layers,
         ]  # fmt: skip
 
     def set_undo_stack(self, stack: QUndoStack) -> None:
@@ -367,6 +368,14 @@ class TrainingView(QWidget):
             self, "training_follow", "&Follow the newest step", self.curves.follow, "Ctrl+Shift+F", "Show the whole run"
         )
         self._csv.setEnabled(False)
+        self._layers = build_action(
+            self,
+            "training_layers",
+            "&Layers of this network",
+            lambda: self._presenter.show_layers(self.form.values()),
+            "Ctrl+L",
+            "Sizes, parameters, coverage of every layer of the network that the form describes",
+        )
 
     def _connect(self) -> None:
         presenter = self._presenter

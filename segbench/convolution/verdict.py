@@ -1,0 +1,61 @@
+"""Coverage in sentences, with the numbers of the case put in: text both for the window and for the command line."""
+
+from __future__ import annotations
+
+from math import gcd
+
+from segbench.convolution.coverage import judge
+from segbench.convolution.geometry import Axis, Geometry
+
+
+def write_verdict(geometry: Geometry) -> str:
+    """How many input pixels output pixels hear of."""
+    counts, verdict = geometry.count_inputs(), judge(geometry)
+    holes = int((counts == 0).sum())
+    if verdict == "holes" and holes:
+        return (
+            f"Holes: {holes:,} of {counts.size:,} output pixels ({holes / counts.size:.0%}) hear of no input pixel; "
+            "they are the bias, whatever the image."
+        )
+    if verdict == "holes":
+        return "Holes: this output is too small to show them, larger ones have pixels that hear of no input pixel."
+    rows, columns = _count_taps(geometry.rows), _count_taps(geometry.columns)
+    low, high = min(rows) * min(columns), max(rows) * max(columns)
+    if verdict == "uneven":
+        told = (
+            f"Uneven: away from the borders output pixels hear of {low} to {high} input pixels in turns (checkerboard)."
+        )
+    else:
+        told = f"Full: away from the borders every output pixel hears of {high} input {'pixel' if high == 1 else 'pixels'}."
+    if counts.max() < high:
+        told += " This output is so small that it is all border."
+    return told + (f" At the border {holes:,} hear of none." if holes else "")
+
+
+def write_law(geometry: Geometry) -> str:
+    """Why: the law of `judge_axis`, an axis a line where they differ."""
+    if not geometry.transposed:
+        return "A convolution reads its input everywhere alike; only at the borders do taps fall on padding."
+    lines = [_apply_law(axis) for axis in (geometry.rows, geometry.columns)]
+    if lines[0] == lines[1]:
+        return lines[0]
+    return f"Along the height: {lines[0]}\nAlong the width: {lines[1]}"
+
+
+def _apply_law(axis: Axis) -> str:
+    k, s, d = axis.kernel, axis.stride, axis.dilation
+    if (common := gcd(d, s)) != 1:
+        return f"gcd(d, s) = gcd({d}, {s}) = {common}: the taps only ever reach one pixel in {common}. Holes."
+    if k < s:
+        return f"k = {k} is less than s = {s}: the stamps do not touch. Holes."
+    if k % s:
+        return f"gcd({d}, {s}) = 1 and k = {k} ≥ s = {s}: no holes. But {s} does not divide {k}: uneven."
+    return f"gcd({d}, {s}) = 1, k = {k} ≥ s = {s}, and {s} divides {k}: full and even."
+
+
+def _count_taps(axis: Axis) -> list[int]:
+    """How many taps output pixels hear far from the borders: one number a place within the stride."""
+    if not axis.transposed:
+        return [axis.kernel]
+    places = [axis.dilation * tap % axis.stride for tap in range(axis.kernel)]
+    return [places.count(place) for place in range(axis.stride)]
