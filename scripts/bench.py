@@ -48,6 +48,7 @@ BENCHMARKS = {
     "curves": Benchmark("widgets", "measure_curves", "a redraw of the curves at 1,000,000 steps against 1,000"),
     "overlay": Benchmark("widgets", "measure_overlay", "a change of opacity or of a class's eye"),
     "gallery": Benchmark("widgets", "measure_gallery", "first paint and wheel steps with 10,000 images"),
+    "lab": Benchmark("lab", "measure_lab", "a change in the convolution lab until it is painted"),
     "second-open": Benchmark("datasets", "measure_second_open", "opening 10,000 images again"),
     "generate": Benchmark("datasets", "measure_generate", "10,000 images generated and written"),
     "stop": Benchmark("training", "measure_stop", "Stop pressed to acknowledged"),

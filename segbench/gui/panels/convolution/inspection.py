@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from segbench.config import find_presets
 from segbench.convolution.geometry import Pair
-from segbench.events import Event, JobDone, JobFailed
+from segbench.events import Event, JobCancelled, JobDone, JobFailed
 from segbench.gui.panels.convolution.work import WITHOUT_DATA, Inspected, list_network, open_network_layer
 from segbench.records import CheckpointInfo, NetworkSummary
 
@@ -95,7 +95,9 @@ class Inspection:
         """Takes the table; True if there is something new to show."""
         news = False
         for event in events:
-            if isinstance(event, JobDone | JobFailed) and event.kind == "list layers" and event.job == self._job:
+            if not isinstance(event, JobDone | JobFailed | JobCancelled) or event.kind != "list layers":
+                continue
+            if event.job == self._job:
                 self._job, news = 0, True
                 self._summary = event.result if isinstance(event, JobDone) else None
         return news
@@ -117,7 +119,14 @@ class Inspection:
         return tuple(found)
 
     def _find_chosen(self, choices: tuple[Inspected, ...]) -> Inspected:
-        return self._chosen if self._chosen in choices else choices[0]
+        """The dataset may have changed since, and with it how many classes a fresh network tells apart."""
+        chosen = self._chosen
+        if chosen is None:
+            return choices[0]
+        return next(
+            (c for c in choices if (c.title, c.path, c.settings) == (chosen.title, chosen.path, chosen.settings)),
+            choices[0],
+        )
 
     def _count_classes(self) -> int:
         dataset = self._session.dataset

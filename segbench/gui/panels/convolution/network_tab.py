@@ -99,9 +99,9 @@ class NetworkTab(QWidget):
         self.only.setChecked(True)
         self.only.toggled.connect(self.filter.set_convolutions_only)
         self.open = build_push(
-            "Open in lab", "open_in_lab", "Its trained kernel, and what really enters it (Enter)", "primary"
+            "Open in lab", "open_in_lab", "Its trained kernel, and what really enters it (O, or Enter)", "primary"
         )
-        self.open.clicked.connect(self._open)
+        self.open.clicked.connect(self.open_selected)
         row = QHBoxLayout()
         row.setSpacing(GRID)
         row.addWidget(self.search)
@@ -131,7 +131,7 @@ class NetworkTab(QWidget):
         header.setHighlightSections(False)
         for section, width in enumerate((210, 180, 190, 90, 100, 100, 80, 130)):
             table.setColumnWidth(section, width)
-        table.activated.connect(lambda _index: self._open())
+        table.activated.connect(lambda _index: self.open_selected())
         table.selectionModel().selectionChanged.connect(lambda _new, _old: self._offer())
         return table
 
@@ -197,11 +197,12 @@ class NetworkTab(QWidget):
         ready = layer is not None and layer.coverage is not None
         self.open.setEnabled(ready)
         self.open.setToolTip(
-            "Its trained kernel, and what really enters it for the sample on screen (Enter)"
+            "Its trained kernel, and what really enters it for the sample on screen (O, or Enter)"
             if ready
             else "Choose a convolution that runs"
         )
 
-    def _open(self) -> None:
+    def open_selected(self) -> None:
+        """The chosen layer in the lab, if it can be."""
         if self.open.isEnabled() and (row := self._selected()) >= 0:
             self.layer_wanted.emit(self.filter.index(row, 0).data(NAME_ROLE))

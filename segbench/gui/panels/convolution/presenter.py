@@ -10,6 +10,7 @@ import numpy as np
 
 from segbench.convolution.code import write_code
 from segbench.convolution.coverage import Repair
+from segbench.convolution.geometry import Pair
 from segbench.convolution.lecture import PRESETS
 from segbench.convolution.operation import Operation
 from segbench.events import (
@@ -18,6 +19,7 @@ from segbench.events import (
     DatasetClosed,
     DatasetOpened,
     Event,
+    JobCancelled,
     JobDone,
     JobFailed,
     LayersRequested,
@@ -71,7 +73,7 @@ class ConvolutionPresenter:
         self._session, self._jobs = session, jobs
         self._inspection = Inspection(session, jobs)
         self._proving = 0  # the job that proves what is on screen
-        self._proven: Operation | None = None
+        self._proven: tuple[Operation, Pair] | None = None  # what that proof is of
         self._active = False
         self.lab = begin()
 
@@ -153,12 +155,11 @@ class ConvolutionPresenter:
         if find_problem(geometry) is not None:
             return
         height, width = geometry.output
-        row, column = self.lab.pointed or (0, 0)
-        place = (
-            -1
-            if self.lab.pointed is None or self.lab.of_input
-            else min(row, height - 1) * width + min(column, width - 1)
-        )
+        if self.lab.pointed is None or self.lab.of_input:
+            place = -1 if by > 0 else 0  # as if it stood before the first, or behind the last
+        else:
+            row, column = self.lab.pointed
+            place = min(row, height - 1) * width + min(column, width - 1)
         place = (place + by) % (height * width)
         self.point(place // width, place % width, False)
 
@@ -171,7 +172,7 @@ class ConvolutionPresenter:
         """Asks torch, in the io lane."""
         if find_problem(self.lab.geometry) is None:
             work = prove_operation(self.lab.operation, self.lab.pair)
-            self._proven = self.lab.operation
+            self._proven = self.lab.operation, self.lab.pair
             job = self._jobs.start("prove", work, title="Proving", lane="io", newest_wins=True)
             self._proving = job.number
             self._view.show_proof(None, True)
@@ -179,7 +180,8 @@ class ConvolutionPresenter:
     def write_code(self) -> str:
         """What is on screen as a PyTorch program."""
         operation = self.lab.operation
-        if operation.x_IHW.size + operation.weight_IOHW.size > MOST_NUMBERS_IN_CODE:
+        is_large = operation.x_IHW.size + operation.weight_IOHW.size > MOST_NUMBERS_IN_CODE
+        if is_large or not self.lab.summed:
             i, o = self.lab.pair
             pair = operation.weight_IOHW[i : i + 1, o : o + 1]
             operation = Operation(operation.geometry, operation.x_IHW[i : i + 1], pair, np.zeros(1))
@@ -215,8 +217,8 @@ class ConvolutionPresenter:
             match event:
                 case JobDone(job=job, kind="prove", result=proof) if job == self._proving:
                     self._proving = 0
-                    self._view.show_proof(proof if self._proven is self.lab.operation else None, False)
-                case JobFailed(job=job, kind="prove") if job == self._proving:
+                    self._view.show_proof(proof if self._is_proven() else None, False)
+                case JobFailed(job=job, kind="prove") | JobCancelled(job=job, kind="prove") if job == self._proving:
                     self._proving = 0
                     self._view.show_proof(None, False)
                 case JobDone(kind="open layer", result=OpenedLayer() as layer):
@@ -264,7 +266,7 @@ class ConvolutionPresenter:
                 self._view.show_operation(resolve_operation(lab))
             case "matrix":
                 self._view.show_matrix(resolve_matrix(lab))
-                if self._proven is not lab.operation:
+                if not self._is_proven():
                     self._proven = None
                     self._view.show_proof(None, False)
             case "coverage":
@@ -273,6 +275,11 @@ class ConvolutionPresenter:
                 self._view.show_atrous(resolve_atrous(lab.atrous))
             case "network":
                 self._show_network()
+
+    def _is_proven(self) -> bool:
+        """The proof, there or on its way, is of the numbers on screen."""
+        proven = self._proven
+        return proven is not None and proven[0] is self.lab.operation and proven[1] == self.lab.pair
 
     def _show_network(self) -> None:
         if self._active:

@@ -114,8 +114,8 @@ class ConvolutionView(QWidget):
         self._fill_examples()
         row.addWidget(self.examples)
         row.addSpacing(4)
-        self.before = build_tool("◀", "example_before", "Previous example (Ctrl+Page Up)")
-        self.after = build_tool("▶", "example_after", "Next example (Ctrl+Page Down)")
+        self.before = build_tool("◀", "example_before", "Previous example (Ctrl+PgUp)")
+        self.after = build_tool("▶", "example_after", "Next example (Ctrl+PgDown)")
         row.addWidget(self.before)
         row.addWidget(self.after)
         row.addStretch(1)
@@ -189,6 +189,7 @@ class ConvolutionView(QWidget):
         self._add("step_back", "Previous pixel", lambda: ask.step(-1), ",")
         self._add("step_forth", "Next pixel", lambda: ask.step(1), ".")
         self._add("kind", "Convolution or its transpose", self._turn_kind, "T")
+        self._add("open_layer", "Open layer in lab", self._open_layer, "O", "The chosen layer of the Network page")
         self._add(
             "prove",
             "Prove it",
@@ -277,6 +278,10 @@ class ConvolutionView(QWidget):
     def _prove(self) -> None:
         self._presenter.set_topic("matrix")
         self._presenter.prove()
+
+    def _open_layer(self) -> None:
+        if self.network.isVisible():
+            self.network.open_selected()
 
     def copy_program(self) -> None:
         QGuiApplication.clipboard().setText(self._presenter.write_code())
