@@ -262,8 +262,9 @@ def _describe(name: str, module: nn.Module, seen: _Seen, field: Pair | None, unr
     if isinstance(module, nn.Linear):
         return replace(layer, channels_in=module.in_features, channels_out=module.out_features)
     if layer.kind == "pool" and hasattr(module, "kernel_size"):
-        knobs = {knob: _read_pair(getattr(module, knob)) for knob in ("kernel_size", "stride", "padding")}
-        return replace(layer, kernel=knobs["kernel_size"], stride=knobs["stride"], padding=knobs["padding"])
+        kernel, stride, padding = (_read_pair(getattr(module, knob)) for knob in ("kernel_size", "stride", "padding"))
+        dilation = _read_pair(getattr(module, "dilation", 1))
+        return replace(layer, kernel=kernel, stride=stride, padding=padding, dilation=dilation)
     return layer
 
 

@@ -72,6 +72,15 @@ def test_that_a_network_without_numbers_is_listed_like_one_with(summary: Network
     assert list_layers(network, (64, 64)) == summary
 
 
+def test_that_each_of_two_dead_layers_tells_the_parameter_they_share() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 2, 1))
+    network[0].dead, network[0].dead_too = nn.Conv2d(3, 2, 1, bias=False), nn.Conv2d(3, 2, 1, bias=False)
+    network[0].dead_too.weight = network[0].dead.weight
+    summary = list_layers(network, (8, 8))
+    assert [layer.unreached_parameters for layer in summary.layers] == [0, 6, 6]
+    assert summary.unreached_parameters == 6
+
+
 class Auxiliary(nn.Module):
     """Has a second head while it is trained."""
 
@@ -400,6 +409,21 @@ def test_that_a_field_that_is_the_image_or_not_known_is_none_from_there_on(bins:
     assert summary.receptive_field is None
 
 
+class Dynamic(nn.Module):
+    """A convolution whose kernel the image itself decides."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(3, 1, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, self.scale * x[:1, :, :3, :3])
+
+
+def test_that_a_kernel_that_comes_from_the_image_makes_the_field_unknown() -> None:
+    assert list_layers(Dynamic(), (16, 16)).receptive_field is None
+
+
 class FixedGrid(nn.Module):
     """Resizes to a grid of its own, so that what one pixel sees grows with the image."""
 
@@ -422,7 +446,7 @@ class Writes(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y = self.convolution(x)
         if self.how == "into an empty map":
-            out = torch.zeros_like(y)
+            out = torch.zeros(y.shape, device=y.device)
             out[:, :, ::2] = y[:, :, ::2]
         elif self.how == "through a view":
             out = x.clone()
@@ -462,10 +486,10 @@ def test_that_a_layer_that_runs_twice_is_described_at_its_first_call() -> None:
 
 
 def test_that_maximum_pooling_counts_its_whole_window() -> None:
-    network = nn.Sequential(nn.MaxPool2d((2, 3), stride=(2, 1)), nn.Conv2d(3, 1, 3))
+    network = nn.Sequential(nn.MaxPool2d((2, 3), stride=(2, 1), dilation=(1, 2)), nn.Conv2d(3, 1, 3))
     pool, convolution = list_layers(network, (16, 16)).layers
-    assert (pool.kind, pool.kernel, pool.stride) == ("pool", (2, 3), (2, 1))
-    assert (pool.receptive_field, convolution.receptive_field) == ((2, 3), (6, 5))
+    assert (pool.kind, pool.kernel, pool.stride, pool.dilation) == ("pool", (2, 3), (2, 1), (1, 2))
+    assert (pool.receptive_field, convolution.receptive_field) == ((2, 5), (6, 7))
 
 
 def test_that_numbers_of_a_network_are_plain(summary: NetworkSummary) -> None:

@@ -21,7 +21,8 @@ TIPS = (
     "Learnable numbers of it that never receive a gradient: they stay as they were drawn",
     "Multiply-accumulates for one image, over all its calls",
     "Input pixels that can reach one output pixel, at most",
-    "Do all output pixels hear of the input? holes: some never do; uneven: some of more pixels than others",
+    "Do all output pixels hear of the input? holes: some never do; uneven: some of more pixels than others. "
+    "reads 25%: the share of its own input that it reads at all",
 )
 NUMBERS = range(3, 8)  # columns that stand at the right
 SORT_ROLE = Qt.ItemDataRole.UserRole + 1
@@ -76,7 +77,7 @@ def describe_geometry(layer: LayerInfo) -> str:
 def describe_coverage(layer: LayerInfo) -> str:
     if layer.coverage is None:
         return ""
-    return f"{layer.coverage}, reads {1 - layer.unread:.0%} of its input" if layer.unread else layer.coverage
+    return f"{layer.coverage}, reads {1 - layer.unread:.0%}" if layer.unread else layer.coverage
 
 
 def write_count(count: int) -> str:

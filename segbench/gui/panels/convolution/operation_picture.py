@@ -15,7 +15,6 @@ from segbench.gui.panels.convolution.lab import Lab
 from segbench.gui.widgets.cells import INSERTED, VALUE, Cells, Marks
 
 NO_MARKS = Marks()
-MOST_TERMS = 49
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -96,7 +95,7 @@ def write_sizes(geometry: Geometry) -> tuple[Formula, ...]:
 
 def write_number(value: float) -> str:
     """A number in a sentence: whole ones whole, others with four significant digits, with a true minus."""
-    text = f"{value:.0f}" if value == round(value) and abs(value) < 1e6 else f"{value:.4g}"
+    text = f"{value + 0.0:.0f}" if value == round(value) and abs(value) < 1e6 else f"{value:.4g}"
     return text.replace("-", "−")
 
 
@@ -260,7 +259,7 @@ def _write_footprint(lab: Lab, pointed: Pair, targets: list[tuple[Pair, Pair]]) 
     how = (
         f"adds {value} × the kernel to the output"
         if geometry.transposed
-        else f"is read by {len(targets)} places of the kernel"
+        else f"is read by {len(targets)} {'place' if len(targets) == 1 else 'places'} of the kernel"
     )
     lost = taps - len(targets)
     cut = f"; {lost} of {taps} taps fall outside" if lost and geometry.transposed else ""
@@ -281,11 +280,20 @@ def _write_terms(lab: Lab, output: Floats, pointed: Pair) -> str:
     if not lab.summed:
         return f"{head}{text}" + (f"\n{zeros}" if silent else "")
     parts = [f"{text}   (input channel {i})"]
-    others = float(output[pointed]) - total - float(lab.operation.bias_O[o])
     if (more := lab.operation.channels[0] - 1) > 0:
+        others = _sum_others(lab, terms)
         parts.append(f"+ {_wrap(others)}   (the other {f'{more} input channels' if more > 1 else 'input channel'})")
     parts.append(f"+ {_wrap(float(lab.operation.bias_O[o]))}   (bias)")
     return f"{head}{write_number(float(output[pointed]))}\n= " + "\n".join(parts) + (f"\n{zeros}" if silent else "")
+
+
+def _sum_others(lab: Lab, terms: list[Term]) -> float:
+    """What the other input channels add; added up by itself, as a difference would leave 1e−17 where it is nothing."""
+    (i, o), operation = lab.pair, lab.operation
+    places = np.array([term.place for term in terms], int).reshape(-1, 2).T
+    taps = np.array([term.tap for term in terms], int).reshape(-1, 2).T
+    products = operation.x_IHW[:, places[0], places[1]] * operation.weight_IOHW[:, o, taps[0], taps[1]]
+    return float(np.delete(products, i, 0).sum())
 
 
 def _wrap(value: float) -> str:

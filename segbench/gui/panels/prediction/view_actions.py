@@ -75,7 +75,7 @@ class ViewActions:
         self._add("save", "Save picture…", panel.save_picture, "Ctrl+Shift+S")
         self._add("export", "Export masks…", panel.export_masks, "Ctrl+E", "Write masks to files")
         self._add(
-            "layers", "Layers of this network", self._ask.show_layers, "Ctrl+L",
+            "layers", "Layers of this network", self._ask.show_layers, "Ctrl+Shift+N",
             "Sizes, parameters, coverage of every layer of this checkpoint",
         )  # fmt: skip
 
