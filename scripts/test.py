@@ -12,11 +12,15 @@ if sys.version_info < (3, 11):  # noqa: UP036 - this very file is what tells the
 
 import environment
 
+# What tests compare with; installed without dependencies, so that none of them brings another torch. What each needs follows it
+ORACLES = ["dlstudio", "pycocotools", "torchmetrics", "lightning-utilities"]
+ORACLES += ["scikit-learn", "joblib", "cloudpickle", "threadpoolctl", "narwhals"]
+
 
 def main(arguments: list[str]) -> int:
     quick = "--quick" in arguments
     arguments = [argument for argument in arguments if argument != "--quick"]
-    python = environment.prepare(["gui", "test"], also=["dlstudio", "pycocotools"])
+    python = environment.prepare(["gui", "test"], also=ORACLES)
     environment.install_libraries()
     settings = os.environ.copy()
     settings.setdefault("QT_QPA_PLATFORM", "offscreen")

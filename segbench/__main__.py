@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-COMMANDS = ("generate", "info", "train", "predict", "export", "evaluate", "doctor", "conv")
+COMMANDS = ("generate", "info", "train", "predict", "export", "evaluate", "compare", "doctor", "layers", "conv")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -4,56 +4,21 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta
 
+from segbench.architectures import ARCHITECTURES, MUnetConfig, NetworkConfig, name_network
 from segbench.errors import SegbenchError
+from segbench.knobs import Config, knob, list_knobs, to_dict
 from segbench.resources import find_resource
 
-
-def _knob(title: str, help: str, **limits: Any) -> Meta:
-    """A field's label and help; `when=("loss.name", ("mse",))` shows it only while another knob has one of these values."""
-    when = limits.pop("when", None)
-    return Meta(title=title, description=help, extra={"when": when} if when else None, **limits)
-
-
-class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The parent of every config: frozen, and an unknown field is an error, not a silent default."""
-
-
-class MUnetConfig(Config, frozen=True, tag="munet", tag_field="name"):
-    """The lecture's mUnet (slides 68-71) as DLStudio 2.5.8 runs it."""
-
-    depth: Annotated[
-        Literal[4, 8, 16],
-        _knob("Depth", "Blocks a level: half of this number stand in each arm at each width. 16 is the lecture's."),
-    ] = 16
-    head: Annotated[
-        Literal["lecture", "repaired"],
-        _knob(
-            "Output layer",
-            "lecture: its dilated, strided layer reaches only even rows and columns. repaired: every pixel.",
-        ),
-    ] = "repaired"
-    body: Annotated[
-        Literal["lecture", "repaired"],
-        _knob(
-            "Body",
-            "lecture: three pixels in four of an upsampled map are a constant, and some blocks run twice while others never do. "
-            "repaired: every pixel is reached, every block runs once.",
-        ),
-    ] = "repaired"
-    skip_connections: Annotated[
-        bool,
-        _knob(
-            "Skip connections", "Carry encoder channels over to the decoder and add inputs to outputs inside blocks."
-        ),
-    ] = True
-
-
-NetworkConfig = MUnetConfig  # a union once there are more networks
+# Which losses go with which target; losses.build_loss makes each of them
+FITTING = {
+    "values": ("mse",),
+    "planes": ("bce", "dice", "bce_dice", "mse", "mse_dice", "focal"),
+    "labels": ("cross_entropy", "focal", "border"),
+}
 
 
 class LossConfig(Config, frozen=True):
@@ -61,40 +26,82 @@ class LossConfig(Config, frozen=True):
 
     target: Annotated[
         Literal["values", "planes", "labels"],
-        _knob(
+        knob(
             "Target",
             "values: the lecture's grey values 50, 100 .. 250, a plane a class. planes: one yes/no mask a class (sigmoid), "
             "objects may overlap. labels: exactly one class a pixel (softmax).",
         ),
     ] = "planes"
     name: Annotated[
-        Literal["mse", "bce", "dice", "bce_dice", "cross_entropy"],
-        _knob("Loss", "mse goes with values; bce, dice and bce_dice with planes; cross_entropy with labels."),
+        Literal["mse", "bce", "dice", "bce_dice", "mse_dice", "focal", "cross_entropy", "border"],
+        knob(
+            "Loss",
+            "mse goes with values or planes; bce, dice, bce_dice, mse_dice and focal with planes; cross_entropy, focal and border "
+            "(cross-entropy that weighs pixels between near objects more, as U-Net does) with labels.",
+        ),
     ] = "bce_dice"
+    class_weights: Annotated[
+        Literal["none", "equal", "frequency"],
+        knob(
+            "Class weights",
+            "none: each pixel counts alike. equal: each class weighs the same in all, and so does what is not of it in its plane. "
+            "frequency: half way there, by the inverse square root of how often a class occurs. Dice is left alone.",
+        ),
+    ] = "none"
+    focus: Annotated[
+        float,
+        knob(
+            "Focus",
+            "Gamma of the focal loss: how much less an easy pixel counts; 0 is cross-entropy.",
+            ge=0,
+            le=10,
+            when=("loss.name", ("focal",)),
+        ),
+    ] = 2.0
+    border_weight: Annotated[
+        float,
+        knob(
+            "Border weight",
+            "w0 of U-Net's weight map: what a pixel right between two objects weighs more.",
+            ge=0,
+            le=1000,
+            when=("loss.name", ("border",)),
+        ),
+    ] = 10.0
+    border_width: Annotated[
+        float,
+        knob(
+            "Border width",
+            "Sigma of U-Net's weight map, in pixels: 5 in the paper, 2 for 64 x 64.",
+            gt=0,
+            le=100,
+            when=("loss.name", ("border",)),
+        ),
+    ] = 2.0
 
 
 class OptimizerConfig(Config, frozen=True):
     """How the weights move."""
 
     name: Annotated[
-        Literal["sgd", "adam", "adamw"], _knob("Optimizer", "adamw suits most runs; the lecture uses sgd.")
+        Literal["sgd", "adam", "adamw"], knob("Optimizer", "adamw suits most runs; the lecture uses sgd.")
     ] = "adamw"
     learning_rate: Annotated[
-        float, _knob("Learning rate", "The largest step size; one_cycle rises to it and falls again.", gt=0, le=10)
+        float, knob("Learning rate", "The largest step size; one_cycle rises to it and falls again.", gt=0, le=10)
     ] = 1e-3
     momentum: Annotated[
-        float, _knob("Momentum", "How much of the last step is kept.", ge=0, lt=1, when=("optimizer.name", ("sgd",)))
+        float, knob("Momentum", "How much of the last step is kept.", ge=0, lt=1, when=("optimizer.name", ("sgd",)))
     ] = 0.9
-    weight_decay: Annotated[float, _knob("Weight decay", "Pull of the weights towards zero.", ge=0, le=1)] = 0.01
+    weight_decay: Annotated[float, knob("Weight decay", "Pull of the weights towards zero.", ge=0, le=1)] = 0.01
     schedule: Annotated[
         Literal["constant", "one_cycle", "poly", "cosine"],
-        _knob(
+        knob(
             "Schedule",
             "How the learning rate changes over the whole run; one that gets more epochs later follows the longer curve from "
             "there on. poly is DeepLab's (1 - t)^0.9.",
         ),
     ] = "one_cycle"
-    clip: Annotated[float, _knob("Clip gradients at", "Largest norm of the gradient; 0 never clips.", ge=0, le=1e6)] = (
+    clip: Annotated[float, knob("Clip gradients at", "Largest norm of the gradient; 0 never clips.", ge=0, le=1e6)] = (
         0.0
     )
 
@@ -102,32 +109,32 @@ class OptimizerConfig(Config, frozen=True):
 class DataConfig(Config, frozen=True):
     """What the network sees."""
 
-    batch_size: Annotated[int, _knob("Batch size", "Images a step.", ge=1, le=4096)] = 4
+    batch_size: Annotated[int, knob("Batch size", "Images a step.", ge=1, le=4096)] = 4
     scaling: Annotated[
         Literal["raw", "unit", "normalised"],
-        _knob(
+        knob(
             "Input",
             "raw: 0..255 as the lecture does. unit: 0..1. normalised: the training set's mean 0 and deviation 1, channel by channel.",
         ),
     ] = "normalised"
-    flip: Annotated[bool, _knob("Random flips", "Mirror images left-right at random.")] = False
+    flip: Annotated[bool, knob("Random flips", "Mirror images left-right at random.")] = False
     turn: Annotated[
         bool,
-        _knob("Random quarter turns", "Turn images by 0, 90, 180 or 270 degrees at random; oblong ones by 0 or 180."),
+        knob("Random quarter turns", "Turn images by 0, 90, 180 or 270 degrees at random; oblong ones by 0 or 180."),
     ] = False
     crop: Annotated[
         int,
-        _knob(
+        knob(
             "Random crop",
             "Side in pixels of a random square cut from each training image; 0 takes whole images.",
             ge=0,
             le=4096,
         ),
     ] = 0
-    limit: Annotated[int, _knob("Images used", "Use only this many training images; 0 uses all.", ge=0)] = 0
+    limit: Annotated[int, knob("Images used", "Use only this many training images; 0 uses all.", ge=0)] = 0
     hold_out: Annotated[
         float,
-        _knob(
+        knob(
             "Hold out",
             "Share of the training images kept for validation when the dataset has no validation split; with 0 its test split is watched instead, if there is one.",
             ge=0,
@@ -139,39 +146,39 @@ class DataConfig(Config, frozen=True):
 class TrainConfig(Config, frozen=True):
     """A whole experiment. `load`, `parse` and `override` are the only ways in: constructors do not check ranges."""
 
-    network: Annotated[NetworkConfig, _knob("Network", "What is trained.")] = MUnetConfig()
-    loss: Annotated[LossConfig, _knob("Loss", "What it is punished for.")] = LossConfig()
-    optimizer: Annotated[OptimizerConfig, _knob("Optimizer", "How its weights move.")] = OptimizerConfig()
-    data: Annotated[DataConfig, _knob("Data", "What it sees.")] = DataConfig()
-    epochs: Annotated[int, _knob("Epochs", "Passes over the training images.", ge=1, le=100_000)] = 10
+    network: Annotated[NetworkConfig, knob("Network", "What is trained.")] = MUnetConfig()
+    loss: Annotated[LossConfig, knob("Loss", "What it is punished for.")] = LossConfig()
+    optimizer: Annotated[OptimizerConfig, knob("Optimizer", "How its weights move.")] = OptimizerConfig()
+    data: Annotated[DataConfig, knob("Data", "What it sees.")] = DataConfig()
+    epochs: Annotated[int, knob("Epochs", "Passes over the training images.", ge=1, le=100_000)] = 10
     seed: Annotated[
         int,
-        _knob("Seed", "Same seed, same device, same threads: same run (on a GPU up to rounding).", ge=0, le=2**31 - 1),
+        knob("Seed", "Same seed, same device, same threads: same run (on a GPU up to rounding).", ge=0, le=2**31 - 1),
     ] = 0
-    device: Annotated[Literal["auto", "cpu", "cuda", "mps"], _knob("Device", "auto takes the GPU if there is one.")] = (
+    device: Annotated[Literal["auto", "cpu", "cuda", "mps"], knob("Device", "auto takes the GPU if there is one.")] = (
         "auto"
     )
     precision: Annotated[
         Literal["auto", "float32", "bfloat16"],
-        _knob(
+        knob(
             "Precision", "auto: bfloat16 autocast on a GPU that has it, float32 elsewhere and for the lecture's values."
         ),
     ] = "auto"
     threads: Annotated[
-        int, _knob("CPU threads", "0: all cores headless, all but one beside a window.", ge=0, le=1024)
+        int, knob("CPU threads", "0: all cores headless, all but one beside a window.", ge=0, le=1024)
     ] = 0
     validation_images: Annotated[
-        int, _knob("Validation images", "Scored after each epoch; 0 scores all of the validation split.", ge=0)
+        int, knob("Validation images", "Scored after each epoch; 0 scores all of the validation split.", ge=0)
     ] = 500
     checkpoint_seconds: Annotated[
         float,
-        _knob(
+        knob(
             "Save every (s)", "Longest time between two saved checkpoints; every epoch saves one, too.", ge=1, le=86_400
         ),
     ] = 60.0
     preview_seconds: Annotated[
         float,
-        _knob(
+        knob(
             "Preview every (s)",
             "Shortest time between two refreshes of the pinned samples; they never take more than 3 % of the time.",
             ge=0.2,
@@ -182,60 +189,6 @@ class TrainConfig(Config, frozen=True):
 
 _PLACE = re.compile(r"at `\$\.([\w.]+)`")  # where msgspec says that something is wrong
 
-KnobKind = Literal["bool", "int", "float", "choice"]
-_KINDS: dict[type, KnobKind] = {bool: "bool", int: "int", float: "float"}
-
-
-class Knob(msgspec.Struct, frozen=True):
-    """One knob, described for a form or a help text. `path` is what --set takes, e.g. "optimizer.learning_rate"."""
-
-    path: str
-    title: str
-    help: str
-    kind: KnobKind
-    default: Any
-    choices: tuple[Any, ...] = ()
-    low: float | None = None  # smallest value allowed (for gt: not itself allowed)
-    high: float | None = None
-    low_open: bool = False
-    high_open: bool = False
-    when: tuple[str, tuple[Any, ...]] | None = None  # shown only while that knob has one of these values
-
-    @property
-    def group(self) -> str:
-        """The Struct it stands in: "network", "loss" ... or "" for the run's own knobs."""
-        return self.path.rpartition(".")[0]
-
-
-def list_knobs(config: Config, prefix: str = "") -> list[Knob]:
-    """The knobs of a config (nested ones too) in the order they are declared; `default` is the config's present value."""
-    hints = get_type_hints(type(config), include_extras=True)
-    knobs: list[Knob] = []
-    for field in msgspec.structs.fields(config):
-        value, path = getattr(config, field.name), f"{prefix}{field.name}"
-        if isinstance(value, Config):
-            knobs += list_knobs(value, f"{path}.")
-            continue
-        plain, meta = get_args(hints[field.name])[:2]
-        choices = get_args(plain) if get_origin(plain) is Literal else ()
-        kind = _KINDS[plain] if not choices else "choice"
-        knobs.append(
-            Knob(
-                path=path, title=meta.title, help=meta.description, kind=kind, default=value, choices=choices,
-                low=meta.ge if meta.gt is None else meta.gt, high=meta.le if meta.lt is None else meta.lt,
-                low_open=meta.gt is not None, high_open=meta.lt is not None,
-                when=(meta.extra or {}).get("when"),
-            )
-        )  # fmt: skip
-    return knobs
-
-
-def to_dict(config: Config) -> dict[str, Any]:
-    """A config as plain nested dicts, the form `parse` reads."""
-    plain = msgspec.to_builtins(config)
-    assert isinstance(plain, dict)
-    return plain
-
 
 def parse(raw: dict[str, Any]) -> TrainConfig:
     """Checks plain nested dicts (a form, a JSON file) and freezes them. Raises SegbenchError naming the field."""
@@ -243,11 +196,11 @@ def parse(raw: dict[str, Any]) -> TrainConfig:
         config = msgspec.convert(raw, TrainConfig, strict=False)
     except msgspec.ValidationError as error:
         place = _PLACE.search(str(error))
-        knob = next((knob for knob in list_knobs(TrainConfig()) if place is not None and knob.path == place[1]), None)
-        if knob is not None and knob.choices:
+        path = place[1] if place is not None else ""
+        if choices := _find_choices(raw, path):
             raise SegbenchError(
-                f"The settings of the run are not right: {knob.path} is none of its choices.",
-                f"Choose one of: {', '.join(map(str, knob.choices))}.",
+                f"The settings of the run are not right: {path} is none of its choices.",
+                f"Choose one of: {', '.join(map(str, choices))}.",
             ) from error
         raise SegbenchError(
             f"The settings of the run are not right: {error}.",
@@ -257,14 +210,28 @@ def parse(raw: dict[str, Any]) -> TrainConfig:
     return config
 
 
+def _find_choices(raw: dict[str, Any], path: str) -> tuple[Any, ...]:
+    """What the knob at this path may be, of the network that the raw settings name; () for numbers."""
+    if path == "network.name":
+        return tuple(ARCHITECTURES)
+    network = raw.get("network")
+    kind = ARCHITECTURES.get(str(network.get("name"))) if isinstance(network, dict) else None
+    knobs = list_knobs(msgspec.structs.replace(TrainConfig(), network=kind())) if kind else list_knobs(TrainConfig())
+    return next((one.choices for one in knobs if one.path == path), ())
+
+
 def check(config: TrainConfig) -> None:
-    """Refuses a target and a loss that cannot go together. Raises SegbenchError with the pairs that can."""
-    fitting = {"values": ("mse",), "planes": ("bce", "dice", "bce_dice", "mse"), "labels": ("cross_entropy",)}
+    """Refuses what cannot go together: a target and a loss, class weights and Dice alone. Raises SegbenchError saying what can."""
     target, loss = config.loss.target, config.loss.name
-    if loss not in fitting[target]:
+    if loss not in FITTING[target]:
         raise SegbenchError(
             f"The loss {loss} cannot be used with the target {target}.",
-            f"With {target} use {' or '.join(fitting[target])}.",
+            f"With {target} use {' or '.join(FITTING[target])}.",
+        )
+    if loss == "dice" and config.loss.class_weights != "none":
+        raise SegbenchError(
+            "The loss dice takes no class weights: it counts every class alike as it is.",
+            "Set class_weights to none, or use bce_dice, whose BCE takes them.",
         )
 
 
@@ -273,7 +240,12 @@ def override(config: TrainConfig, settings: list[str] | tuple[str, ...]) -> Trai
     raw = to_dict(config)
     for setting in settings:
         path, equals, value = setting.partition("=")
-        known = [knob.path for knob in list_knobs(config)] + ["network.name"]
+        if path == "network.name" and value in ARCHITECTURES and value != raw["network"]["name"]:
+            # Another network: its own knobs, as they are by default, from here on
+            config = msgspec.structs.replace(config, network=ARCHITECTURES[value]())
+            raw["network"] = to_dict(config.network)
+            continue
+        known = ["network.name", *(one.path for one in list_knobs(config))]
         if not equals or path not in known:
             raise SegbenchError(
                 f"--set {setting!r} names no setting.", f"Write NAME=VALUE with one of: {', '.join(known)}."
@@ -317,6 +289,11 @@ class Preset(msgspec.Struct, frozen=True):
     about: str
     config: TrainConfig
 
+    @property
+    def network(self) -> str:
+        """Which network it trains: "munet"."""
+        return name_network(self.config.network)
+
 
 def find_presets() -> list[Preset]:
     """Every preset, in the order of its file names' numbers (10-recommended.json ...)."""
@@ -327,12 +304,28 @@ def find_presets() -> list[Preset]:
     return found
 
 
-def find_preset(name: str) -> Preset:
-    """The preset of that name. Raises SegbenchError listing those there are."""
-    presets = {preset.name: preset for preset in find_presets()}
-    if name not in presets:
-        raise SegbenchError(f"There is no preset {name!r}.", f"Choose one of: {', '.join(presets)}.")
-    return presets[name]
+def find_preset(name: str, network: str = "") -> Preset:
+    """The preset of that name; with a network, its own may be named without it: ("small", "unet") is "unet-small".
+
+    Raises SegbenchError listing those there are.
+    """
+    presets = {preset.name: preset for preset in find_presets() if network in ("", preset.network)}
+    if not presets:
+        raise SegbenchError(f"There is no network {network!r}.", f"Choose one of: {', '.join(ARCHITECTURES)}.")
+    found = presets.get(name) or presets.get(f"{network}-{name}")
+    if found is None:
+        told = f" of the network {network}" if network else ""
+        raise SegbenchError(f"There is no preset {name!r}{told}.", f"Choose one of: {', '.join(presets)}.")
+    return found
+
+
+def match_preset(network: str, exclusive: bool) -> Preset:
+    """Where a network best starts on a dataset: with one class a pixel (exclusive) its camvid preset, else its recommended or
+    small one."""
+    wanted = ("camvid",) if exclusive else ("recommended", "small")
+    presets = [preset for preset in find_presets() if preset.network == network]
+    ranked = [preset for word in wanted for preset in presets if preset.name.endswith(word)]
+    return ranked[0] if ranked else find_preset("", network)
 
 
 msgspec.json.Decoder(TrainConfig)  # see the end of records.py

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from segbench.config import NetworkConfig
+from segbench.architectures import NetworkConfig
 from segbench.errors import ErrorReport
 from segbench.records import Baselines, CheckpointInfo, Color, DatasetInfo, Prediction, Reading, RunInfo, Scores
 
@@ -50,6 +50,16 @@ class StepDone(Fact, frozen=True):
     images: int  # in this step's batch
 
 
+class LossShared(Fact, frozen=True):
+    """Who owns the loss: which share of it each class has, in their order, over the batches of the last few seconds. They sum to 1.
+
+    A class owns its plane, its Dice, or, where a pixel has one class, the pixels that are truly of it.
+    """
+
+    step: int
+    shares: tuple[float, ...]
+
+
 class EpochDone(Fact, frozen=True):
     """End of an epoch (counted from 1). Validation fields are None when there is no validation.
 
@@ -83,7 +93,7 @@ class TrainingEnded(Fact, frozen=True):
     peak_memory: int  # bytes on the device (CUDA) or of the process
 
 
-LoggedEvent = TrainingStarted | StepDone | EpochDone | CheckpointSaved | TrainingEnded
+LoggedEvent = TrainingStarted | StepDone | LossShared | EpochDone | CheckpointSaved | TrainingEnded
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -170,13 +180,15 @@ class FileExported:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class ImageScored:
-    """One image of an evaluation."""
+    """One image of an evaluation. loss: from its scores, as `metrics.image_loss` measures it. seconds: in the network."""
 
     index: int
     name: str
     scores: Scores
     done: int
     total: int
+    loss: float | None = None
+    seconds: float = 0.0
 
 
 # Jobs: a job ends in exactly one of JobDone, JobCancelled, JobFailed -----------------------------------------------------
@@ -305,7 +317,7 @@ class ClassRecolored:
 
 @dataclass(frozen=True, slots=True)
 class PageRequested:
-    """Something asks for a page of the window: "dataset", "training", "prediction", "convolution"."""
+    """Something asks for a page of the window: "dataset", "training", "prediction", "evaluation", "convolution"."""
 
     page: str
 
@@ -331,6 +343,14 @@ class LayersRequested:
 
     path: str = ""
     settings: NetworkConfig | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingRequested:
+    """The prediction panel is to read the scores of this checkpoint so, now or as soon as it is open."""
+
+    checkpoint: str  # its path
+    reading: Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,5 +389,6 @@ SessionFact = (
     | PageRequested
     | ExportRequested
     | LayersRequested
+    | ReadingRequested
 )
 Event = WorkEvent | JobFact | SessionFact

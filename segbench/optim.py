@@ -13,11 +13,11 @@ WARM_UP = 0.3  # share of a one-cycle run in which the rate rises
 
 
 def build_optimizer(config: OptimizerConfig, network: nn.Module) -> torch.optim.Optimizer:
-    """The optimizer over all parameters; weight decay leaves biases and batch norm alone."""
+    """The optimizer over all parameters, of which there may be none; weight decay leaves biases and batch norm alone."""
     matrices = [p for p in network.parameters() if p.ndim > 1]
     vectors = [p for p in network.parameters() if p.ndim <= 1]
     groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-    fused = matrices[0].is_cuda
+    fused = any(p.is_cuda for p in (*matrices, *vectors))
     if config.name == "sgd":
         return torch.optim.SGD(groups, lr=config.learning_rate, momentum=config.momentum, fused=fused)
     build = torch.optim.AdamW if config.name == "adamw" else torch.optim.Adam

@@ -96,7 +96,8 @@ def _make_shapes(folder: Path, count: int) -> Path:
 
 
 def _build_settings(preset: str, settings: Sequence[str]) -> dict[str, Any]:
-    from segbench.config import find_preset, override, to_dict
+    from segbench.config import find_preset, override
+    from segbench.knobs import to_dict
 
     return to_dict(override(find_preset(preset).config, settings))
 

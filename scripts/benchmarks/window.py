@@ -51,7 +51,7 @@ def drive(driver: Driver[Result], arguments: Sequence[str] = (), limit: float = 
         raise RuntimeError(f"The window could not be opened (exit code {code}).")
     result = tasks[0].result()
     for report in reports if strict else (*errors, *reports):
-        print(f"The window reported: {report.message}", file=sys.stderr)
+        print(f"The window reported: {report.message} {report.details}", file=sys.stderr)
     if errors and strict:
         raise RuntimeError(f"The window reported an error: {errors[0].message}\n{errors[0].details}")
     return result

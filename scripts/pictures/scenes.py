@@ -119,7 +119,8 @@ async def show_training(desk: Desk, camera: Photographer, epochs: int) -> str:
 
 async def train(desk: Desk, preset: str, settings: tuple[str, ...]) -> None:
     """Fills the form and presses Start."""
-    from segbench.config import find_preset, override, to_dict
+    from segbench.config import find_preset, override
+    from segbench.knobs import to_dict
 
     view = desk.views["training"]
     view.choose_preset(preset)

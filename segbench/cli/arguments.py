@@ -5,25 +5,12 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable
-from typing import NoReturn
 
 from segbench import __version__
+from segbench.cli.network_arguments import add_compare, add_evaluate, add_export, add_predict
+from segbench.cli.parser import DATA, RUN, Commands, Parser, add_command, add_json
 
 _MORE = "`segbench COMMAND --help` tells more. Without a command, `segbench [PATH]` opens the window."
-_DATA = "a PurdueShapes .gz (or a folder with its -train and -test file), a folder of images and masks, CamVid or Pascal VOC"
-_RUN = "a run's folder (its best checkpoint is taken, else its last), a .safetensors checkpoint, or a DLStudio .pt"
-_SPLIT = "train, val, test ..., or all"
-
-DEFAULT_SPLITS = ("test", "val")
-
-Commands = argparse._SubParsersAction
-
-
-class Parser(argparse.ArgumentParser):
-    """Tells wrong usage in one line, and exits with 1."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(1, f"{self.prog}: {message}. `{self.prog} --help` lists what it takes.\n")
 
 
 def build_parser(command: str = "") -> Parser:
@@ -44,22 +31,8 @@ def build_parser(command: str = "") -> Parser:
     return parser
 
 
-def _add(commands: Commands[Parser], name: str, help: str, description: str, examples: str) -> Parser:
-    return commands.add_parser(
-        name,
-        help=help,
-        description=description,
-        epilog=f"examples:\n{examples}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-
-
-def _add_json(parser: Parser, what: str) -> None:
-    parser.add_argument("--json", action="store_true", help=f"print {what} as JSON to standard output, for scripts")
-
-
 def _add_generate(commands: Commands[Parser], name: str, help: str) -> None:
-    parser = _add(
+    parser = add_command(
         commands,
         name,
         help,
@@ -76,11 +49,11 @@ def _add_generate(commands: Commands[Parser], name: str, help: str) -> None:
     parser.add_argument("--seed", type=int, default=0, help="any whole number from 0 on (default: 0)")
     parser.add_argument("--size", type=int, default=64, help="side of the square images, 8 to 4096 (default: 64)")
     parser.add_argument("--overwrite", action="store_true", help="replace what stands there")
-    _add_json(parser, "what was made")
+    add_json(parser, "what was made")
 
 
 def _add_info(commands: Commands[Parser], name: str, help: str) -> None:
-    parser = _add(
+    parser = add_command(
         commands,
         name,
         help,
@@ -91,11 +64,11 @@ def _add_info(commands: Commands[Parser], name: str, help: str) -> None:
     parser.add_argument(
         "--scan", action="store_true", help="read all masks and count pixels, objects and overlaps a class"
     )
-    _add_json(parser, "it")
+    add_json(parser, "it")
 
 
 def _add_train(commands: Commands[Parser], name: str, help: str) -> None:
-    parser = _add(
+    parser = add_command(
         commands,
         name,
         help,
@@ -105,10 +78,14 @@ def _add_train(commands: Commands[Parser], name: str, help: str) -> None:
         "  segbench train shapes --set network.depth=4 --set optimizer.learning_rate=0.002\n"
         "  segbench train --resume runs/lecture --set epochs=6\n" + _describe_settings(),
     )
-    parser.add_argument("data", metavar="DATA", nargs="?", help=f"{_DATA}; may be left out with --resume")
+    parser.add_argument("data", metavar="DATA", nargs="?", help=f"{DATA}; may be left out with --resume")
+    parser.add_argument(
+        "--network", help="which network: munet, gaussian, fcn, unet, deeplab_v2 ... (default: munet, or the preset's)"
+    )
     parser.add_argument(
         "--preset",
-        help="where the settings start: recommended, lecture, camvid (default: camvid for data with one class a pixel, else recommended)",
+        help="where the settings start: recommended, lecture, or a network's small or camvid (default: camvid for data with one "
+        "class a pixel, else recommended or small)",
     )
     parser.add_argument("--config", metavar="FILE", help="start from the settings in a JSON file instead of a preset")
     parser.add_argument(
@@ -125,180 +102,42 @@ def _add_train(commands: Commands[Parser], name: str, help: str) -> None:
         "--out", metavar="RUN", help="the run's folder, new or empty (default: a dated one among your runs)"
     )
     place.add_argument("--resume", metavar="RUN", help="go on with this run; --set epochs=N makes it longer")
-    _add_json(parser, "a summary at the end")
+    add_json(parser, "a summary at the end")
 
 
 def _describe_settings() -> str:
     """Every knob with its default and range, for `train --help`."""
+    from segbench.architectures import ARCHITECTURES
     from segbench.cli.console import describe_knob
-    from segbench.config import TrainConfig, find_presets, list_knobs
+    from segbench.config import TrainConfig, find_presets
+    from segbench.knobs import list_knobs
 
     lines = ["\npresets:"]
-    lines += [f"  {preset.name:<14}{preset.about}" for preset in find_presets()]
+    lines += [f"  {preset.name:<22}{preset.about}" for preset in find_presets()]
     lines.append("\nsettings (--set NAME=VALUE; the default is the one without a preset):")
     for knob in list_knobs(TrainConfig()):
         lines += describe_knob(knob)
+    for name, kind in ARCHITECTURES.items():
+        if name != "munet":
+            lines.append(f"\nsettings of the network {name} (--network {name}):")
+            for knob in list_knobs(kind(), "network."):
+                lines += describe_knob(knob)
     return "\n".join(lines)
 
 
-def _add_samples(parser: Parser, default: str | None = None) -> None:
-    chosen = parser.add_mutually_exclusive_group()
-    told = default or "test if there is one, else val, else all"
-    chosen.add_argument("--split", default=default, help=f"{_SPLIT} (default: {told})")
-    chosen.add_argument("--indices", metavar="LIST", help="samples by index over all splits, such as 0-9,17,20-22")
-
-
-def _add_network(parser: Parser) -> None:
-    parser.add_argument("--batch", type=int, default=8, help="images that go through the network together (default: 8)")
-    parser.add_argument(
-        "--device",
-        choices=("auto", "cpu", "cuda", "mps"),
-        default="auto",
-        help="auto takes a GPU if there is one (default: auto)",
-    )
-    parser.add_argument(
-        "--batch-statistics",
-        action="store_true",
-        help="let batch norms use the statistics of the batch, as the lecture's test loop does; results then depend on --batch",
-    )
-    reading = parser.add_argument_group("from scores to masks")
-    reading.add_argument(
-        "--reading",
-        choices=("own", "half", "lecture"),
-        default="own",
-        help="own: the checkpoint's; half: above half of a class's grey value; lecture: its windows 25-85 ... (values only)",
-    )
-    reading.add_argument(
-        "--rule", choices=("windows", "argmax"), help="windows: inside a class's window; argmax: the highest score"
-    )
-    reading.add_argument("--threshold", type=float, help="the lower end of every class's window, such as 0.7")
-    reading.add_argument(
-        "--window", dest="windows", metavar="CLASS=LOW:HIGH", action="append", default=[],
-        help="one class's window, such as star=0.6: or disk=115:185; may be given often",
-    )  # fmt: skip
-
-
-def _add_format(parser: Parser) -> None:
-    from segbench.export.options import FLATTENINGS
-
-    parser.add_argument(
-        "--out", metavar="DIR", required=True, help="folder for the files, their class map and manifest.json"
-    )
-    parser.add_argument(
-        "--format",
-        choices=("palette", "planes", "lecture", "npz", "purdue", "coco"),
-        help="default: planes where objects may overlap, palette where a pixel has one class",
-    )
-    parser.add_argument(
-        "--pattern",
-        default="",
-        help="file names without the ending, from {stem} {index} {split} {class}; index can be padded as {index:05d}",
-    )
-    orders = "; ".join(f"{name}: {meaning}" for name, meaning in FLATTENINGS.items())
-    parser.add_argument(
-        "--flatten", choices=tuple(FLATTENINGS), default="table", help=f"for palette, where objects overlap. {orders}"
-    )
-    parser.add_argument(
-        "--instances",
-        choices=("component", "class"),
-        default="component",
-        help="for coco: one annotation a connected component, or a class",
-    )
-    parser.add_argument(
-        "--color", dest="colors", metavar="CLASS=#RRGGBB", action="append", default=[],
-        help="one class's colour in palettes and class maps, such as star=#f0e442; may be given often",
-    )  # fmt: skip
-    parser.add_argument(
-        "--overwrite",
-        choices=("refuse", "replace", "skip"),
-        default="refuse",
-        help="files that stand already: refuse to begin, replace them, or skip them and write what is missing (default: refuse)",
-    )
-    _add_json(parser, "a summary")
-
-
-_FORMATS = (
-    "formats:\n"
-    "  palette  one index PNG a sample that looks coloured; overlaps are flattened, and what that hides is counted\n"
-    "  planes   one black and white PNG a class; overlaps stay whole\n"
-    "  lecture  one grey PNG with the lecture's values 50 .. 250\n"
-    "  npz      one NumPy archive a sample with masks and scores\n"
-    "  purdue   one .gz in the lecture's layout, a dataset again\n"
-    "  coco     one COCO JSON with run-length masks"
-)
-
-
-def _add_predict(commands: Commands[Parser], name: str, help: str) -> None:
-    parser = _add(
-        commands,
-        name,
-        help,
-        "Runs a trained network on a dataset or on pictures and writes the masks it predicts, at each picture's own size.\n\n"
-        + _FORMATS,
-        "  segbench predict runs/first shapes --split test --format palette --out masks\n"
-        "  segbench predict runs/first photo1.jpg photo2.jpg --out masks\n"
-        "  segbench predict runs/first shapes --window star=0.7: --format coco --out coco",
-    )
-    parser.add_argument("run", metavar="RUN", help=_RUN)
-    parser.add_argument("data", metavar="DATA", nargs="+", help=f"{_DATA}, a folder of pictures, or pictures")
-    _add_samples(parser)
-    _add_format(parser)
-    _add_network(parser)
-
-
-def _add_export(commands: Commands[Parser], name: str, help: str) -> None:
-    parser = _add(
-        commands,
-        name,
-        help,
-        "Writes a dataset's own masks (the truth) in another format. For what a network predicts use `segbench predict`.\n\n"
-        + _FORMATS,
-        "  segbench export camvid --split val --format coco --out camvid-coco\n"
-        "  segbench export shapes --indices 0-99 --format planes --out shapes-planes",
-    )
-    parser.add_argument("data", metavar="DATA", help=_DATA)
-    _add_samples(parser, "all")
-    _add_format(parser)
-
-
-def _add_evaluate(commands: Commands[Parser], name: str, help: str) -> None:
-    parser = _add(
-        commands,
-        name,
-        help,
-        "Scores what a network predicts against a dataset's masks, each image at its own size, pixels pooled over the images.\n"
-        "IoU = TP / (TP + FP + FN); a class that is neither there nor predicted has none and is left out of the mean.",
-        "  segbench evaluate runs/first shapes --split test\n  segbench evaluate runs/first camvid --split val --json --each",
-    )
-    parser.add_argument("run", metavar="RUN", help=_RUN)
-    parser.add_argument("data", metavar="DATA", help=_DATA)
-    _add_samples(parser)
-    _add_network(parser)
-    parser.add_argument(
-        "--grid",
-        action="store_true",
-        help="score even rows and columns only, which is all the lecture's output layer reaches",
-    )
-    parser.add_argument("--worst", type=int, default=0, metavar="N", help="list the N images with the lowest mean IoU")
-    parser.add_argument(
-        "--each", action="store_true", help="list every image with its mean IoU; with --json all its scores"
-    )
-    _add_json(parser, "the scores")
-
-
 def _add_doctor(commands: Commands[Parser], name: str, help: str) -> None:
-    parser = _add(
+    parser = add_command(
         commands,
         name,
         help,
         "Looks at versions, devices, the window system and folders, and tells what is wrong and how to mend it.",
         "  segbench doctor\n  segbench doctor --json",
     )
-    _add_json(parser, "the findings")
+    add_json(parser, "the findings")
 
 
 def _add_convolution(commands: Commands[Parser], name: str, help: str) -> None:
-    parser = _add(
+    parser = add_command(
         commands,
         name,
         help,
@@ -340,11 +179,11 @@ def _add_convolution(commands: Commands[Parser], name: str, help: str) -> None:
         "--prove", action="store_true", help="compute it in every way there is, PyTorch's too, and compare"
     )
     parser.add_argument("--code", action="store_true", help="print nothing but a PyTorch program that computes it")
-    _add_json(parser, "everything")
+    add_json(parser, "everything")
 
 
 def _add_layers(commands: Commands[Parser], name: str, help: str) -> None:
-    parser = _add(
+    parser = add_command(
         commands,
         name,
         help,
@@ -353,7 +192,7 @@ def _add_layers(commands: Commands[Parser], name: str, help: str) -> None:
         "  segbench layers runs/first\n  segbench layers --preset lecture\n"
         "  segbench layers --set network.depth=8 --size 360x480 --all",
     )
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", nargs="?", help=f"{_RUN}; without, a fresh network")
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", nargs="?", help=f"{RUN}; without, a fresh network")
     parser.add_argument(
         "--preset",
         help="settings that a fresh network starts from: recommended, lecture, camvid (default: recommended)",
@@ -372,7 +211,7 @@ def _add_layers(commands: Commands[Parser], name: str, help: str) -> None:
         help="height and width of the image (default: 64x64)",
     )
     parser.add_argument("--all", action="store_true", help="list every layer, not convolutions alone")
-    _add_json(parser, "every layer")
+    add_json(parser, "every layer")
 
 
 def _read_size(text: str) -> tuple[int, int]:
@@ -393,9 +232,10 @@ _COMMANDS: dict[str, tuple[str, Callable[[Commands[Parser], str, str], None]]] =
     "generate": ("make a dataset of shapes", _add_generate),
     "info": ("tell what a path is and holds", _add_info),
     "train": ("train a network", _add_train),
-    "predict": ("run a network and write its masks", _add_predict),
-    "export": ("convert a dataset's own masks to another format", _add_export),
-    "evaluate": ("score a network on a split", _add_evaluate),
+    "predict": ("run a network and write its masks", add_predict),
+    "export": ("convert a dataset's own masks to another format", add_export),
+    "evaluate": ("score a network on a split", add_evaluate),
+    "compare": ("compare networks on the same images", add_compare),
     "doctor": ("tell whether segbench can work here", _add_doctor),
     "layers": ("list the layers of a network, and what is wrong with them", _add_layers),
     "conv": ("compute a convolution or transpose convolution in full", _add_convolution),

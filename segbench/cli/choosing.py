@@ -11,9 +11,9 @@ from typing import Literal
 
 import msgspec
 
-from segbench.cli.arguments import DEFAULT_SPLITS
 from segbench.cli.console import open_bar
 from segbench.cli.interrupt import pull
+from segbench.cli.parser import DEFAULT_SPLITS
 from segbench.data.dataset import Dataset, open_dataset, open_images
 from segbench.errors import SegbenchError
 from segbench.records import ClassTable, Color, Reading
@@ -35,12 +35,15 @@ def choose_samples(dataset: Dataset, arguments: argparse.Namespace) -> list[int]
     """The samples --split or --indices means. Raises SegbenchError for a split or an index that is not there."""
     if arguments.indices is not None:
         return read_indices(arguments.indices, len(dataset))
-    if arguments.split == "all":
-        return list(range(len(dataset)))
     name = arguments.split
     if name is None:
-        name = next((s for s in DEFAULT_SPLITS if len(dataset.splits.get(s, ()))), None)
-    if name is None:
+        name = next((s for s in DEFAULT_SPLITS if len(dataset.splits.get(s, ()))), "all")
+    return list_split(dataset, name)
+
+
+def list_split(dataset: Dataset, name: str) -> list[int]:
+    """The samples of a split, or all. Raises SegbenchError for a split that is not there."""
+    if name == "all":
         return list(range(len(dataset)))
     if name not in dataset.splits:
         there = ", ".join(dataset.splits)
@@ -71,7 +74,7 @@ def choose_reading(
     which no score of that scale can lie.
     """
     reading = own
-    if arguments.reading != "own":
+    if arguments.reading not in ("own", "best"):
         if scale == "probability":
             raise SegbenchError(
                 f"--reading {arguments.reading} is for networks that give grey values, and this one gives probabilities.",

@@ -12,13 +12,14 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from segbench.config import Knob
 from segbench.errors import SegbenchError
-from segbench.events import EpochDone, StepDone, TrainingStarted
+from segbench.events import EpochDone, LossShared, StepDone, TrainingStarted
+from segbench.knobs import Knob
 from segbench.records import Scores
 
 LINE_SECONDS = 10.0  # without a terminal: the longest silence
 SMOOTHING = 0.95
+OWNERS = 6  # classes that are named as owners of the loss
 
 
 class Bar:
@@ -86,10 +87,12 @@ def tell_json(document: Any) -> None:
 
 
 class TrainingLines:
-    """Follows a run: the bar's text at each step, a line at each epoch."""
+    """Follows a run: the bar's text at each step, a line at each epoch, below it who owns the loss. classes: their names."""
 
-    def __init__(self, bar: Bar) -> None:
+    def __init__(self, bar: Bar, classes: Sequence[str] = ()) -> None:
         self._bar = bar
+        self._classes = classes
+        self._shared: LossShared | None = None
         self._started: TrainingStarted | None = None
         self._loss: float | None = None
         self._first: StepDone | None = None
@@ -102,9 +105,13 @@ class TrainingLines:
                 self._bar.tell(describe_start(event))
             case StepDone():
                 self._step(event)
+            case LossShared():
+                self._shared = event
             case EpochDone():
                 assert self._started is not None
                 self._bar.tell(describe_epoch(event, self._started.epochs))
+                if self._shared is not None and len(self._shared.shares) == len(self._classes):
+                    self._bar.tell(describe_owners(self._classes, self._shared.shares))
 
     def _step(self, event: StepDone) -> None:
         assert self._started is not None
@@ -144,6 +151,14 @@ def describe_epoch(event: EpochDone, epochs: int) -> str:
     if event.grid_scores is not None:
         parts.append(f"on even pixels {write_ratio(event.grid_scores.mean_iou)}")
     return ", ".join(parts) + (" (best)" if event.best else "")
+
+
+def describe_owners(classes: Sequence[str], shares: Sequence[float]) -> str:
+    """Who owns the loss, the greatest share first; the smallest of many classes are put together."""
+    pairs = sorted(zip(classes, shares, strict=True), key=lambda pair: -pair[1])
+    if len(pairs) > OWNERS + 1:
+        pairs = [*pairs[:OWNERS], (f"{len(pairs) - OWNERS} others", sum(share for _, share in pairs[OWNERS:]))]
+    return "  loss by class: " + ", ".join(f"{name} {100 * share:.0f} %" for name, share in pairs)
 
 
 # Scores ----------------------------------------------------------------------------------------------------------------

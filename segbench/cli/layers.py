@@ -10,10 +10,11 @@ from typing import NamedTuple
 import msgspec
 from torch import nn
 
+from segbench.architectures import name_network
 from segbench.cli.console import align, check_positive, tell, tell_json, write_count
-from segbench.config import find_preset, override, parse, to_dict
+from segbench.config import TrainConfig, find_preset, override
 from segbench.errors import SegbenchError
-from segbench.networks import NETWORKS, build_network
+from segbench.networks import build_network
 from segbench.networks.layers import list_layers
 from segbench.networks.loading import load_checkpoint
 from segbench.records import LayerInfo, NetworkSummary
@@ -58,14 +59,14 @@ def _choose_network(arguments: argparse.Namespace) -> tuple[nn.Module, str, str 
         return checkpoint.network, checkpoint.info.network, checkpoint.info.path
     classes = CLASSES if arguments.classes is None else arguments.classes
     check_positive(classes, "--classes")
-    raw = to_dict(find_preset("recommended" if arguments.preset is None else arguments.preset).config)
-    if arguments.network is not None and arguments.network != raw["network"]["name"]:
-        known = [str(kind.__struct_config__.tag) for kind in NETWORKS]
-        if arguments.network not in known:
-            raise SegbenchError(f"There is no network {arguments.network!r}.", f"Choose one of: {', '.join(known)}.")
-        raw["network"] = {"name": arguments.network}  # the preset's knobs are another network's
-    config = override(parse(raw), arguments.settings)
-    return build_network(config.network, classes), to_dict(config.network)["name"], None
+    if arguments.preset is not None:
+        settings = find_preset(arguments.preset, arguments.network or "").config
+    elif arguments.network is not None:  # as published
+        settings = override(TrainConfig(), [f"network.name={arguments.network}"])
+    else:
+        settings = find_preset("recommended").config
+    network = override(settings, arguments.settings).network
+    return build_network(network, classes), name_network(network), None
 
 
 # The table --------------------------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ COMMANDS = {
     "info": ("segbench.cli.data", "run_info"),
     "train": ("segbench.cli.training", "run_train"),
     "evaluate": ("segbench.cli.scoring", "run_evaluate"),
+    "compare": ("segbench.cli.comparing", "run_compare"),
     "predict": ("segbench.cli.masks", "run_predict"),
     "export": ("segbench.cli.masks", "run_export"),
     "doctor": ("segbench.cli.data", "run_doctor"),

@@ -24,6 +24,7 @@ from segbench.data.dataset import Dataset
 from segbench.errors import SegbenchError
 from segbench.events import EpochDone, Progressed, TrainingEnded
 from segbench.formats.runs import Run, create_run, open_run
+from segbench.knobs import list_knobs
 from segbench.training.trainer import train
 
 # What may change when a run goes on; anything else would make it another run
@@ -39,7 +40,7 @@ def run_train(arguments: argparse.Namespace) -> int:
     ended: TrainingEnded | None = None
     stopped: Interrupted | None = None
     with open_bar("Training") as bar:
-        lines = TrainingLines(bar)
+        lines = TrainingLines(bar, dataset.info.classes.names if dataset.info.classes is not None else ())
 
         def show(event: object) -> None:
             nonlocal ended
@@ -65,17 +66,21 @@ def _begin(arguments: argparse.Namespace, chosen: list[str]) -> tuple[Run, Datas
     """A new run. Everything that can be refused is refused before its folder is made."""
     if arguments.data is None:
         raise SegbenchError("There is nothing to train on.", "Give a dataset, or --resume a run.")
-    if arguments.preset is not None and arguments.config is not None:
+    if arguments.config is not None and (arguments.preset is not None or arguments.network is not None):
         raise SegbenchError(
-            "--preset and --config cannot both be the start.", "Leave one of them out; --set changes single settings."
+            f"--{'network' if arguments.preset is None else 'preset'} and --config cannot both be the start.",
+            "Leave one of them out; --set changes single settings.",
         )
     dataset = open_data([arguments.data])
     if arguments.config is not None:
         start = knobs.load(Path(arguments.config))
     else:
         exclusive = dataset.info.classes is not None and dataset.info.classes.exclusive
-        fitting = "camvid" if exclusive else "recommended"
-        start = knobs.find_preset(fitting if arguments.preset is None else arguments.preset).config
+        network = arguments.network or ""
+        if arguments.preset is not None:
+            start = knobs.find_preset(arguments.preset, network).config
+        else:
+            start = knobs.match_preset(network or "munet", exclusive).config
     config = knobs.override(start, chosen)
     _check(dataset, config)
     if arguments.out is not None:
@@ -97,14 +102,15 @@ def _check(dataset: Dataset, config: TrainConfig) -> None:
 
 def _resume(arguments: argparse.Namespace, chosen: list[str]) -> tuple[Run, Dataset]:
     """A run that is there, with more epochs if asked for. Everything that can be refused is refused before the run is changed."""
-    if arguments.preset is not None or arguments.config is not None:
+    if any(given is not None for given in (arguments.preset, arguments.config, arguments.network)):
         raise SegbenchError(
-            "A run goes on with its own settings.", "Leave --preset and --config out; --set epochs=N makes it longer."
+            "A run goes on with its own settings.",
+            "Leave --network, --preset and --config out; --set epochs=N makes it longer.",
         )
     run = open_run(Path(arguments.resume))
     for setting in chosen:
         name = setting.partition("=")[0]
-        if "=" in setting and name not in CONTINUABLE and name in [k.path for k in knobs.list_knobs(run.config)]:
+        if "=" in setting and name not in CONTINUABLE and name in [k.path for k in list_knobs(run.config)]:
             raise SegbenchError(
                 f"{name} cannot change while a run goes on.",
                 f"These can: {', '.join(CONTINUABLE)}. For others start a new run.",

@@ -191,6 +191,16 @@ class Geometry:
         )
         return np.multiply.outer(rows, columns)
 
+    def count_outputs(self) -> NDArray[np.int64]:
+        """How many output pixels hear of each input pixel, int64 (height, width): 0 where a convolution never reads."""
+        import numpy as np
+
+        rows, columns = (
+            np.array([len(axis.find_targets(i)) for i in range(axis.size)], np.int64)
+            for axis in (self.rows, self.columns)
+        )
+        return np.multiply.outer(rows, columns)
+
 
 def build_geometry(
     size: int | Pair,

@@ -204,7 +204,7 @@ PRESETS: tuple[Preset, ...] = (
         "What the lecture does not say",
         "coverage",
         "ConvTranspose2d(64, 5, 3, stride=2, dilation=2, padding=2, output_padding=1) reaches even rows and columns only: "
-        "3072 of 4096 output pixels are the bias, whatever the image.",
+        "3,072 of 4,096 output pixels are the bias, whatever the image.",
         _count(32, 3, 2, 2, 2, 1, transposed=True),
     ),
     Preset(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import gcd
 
-from segbench.convolution.coverage import judge
+from segbench.convolution.coverage import Coverage, judge
 from segbench.convolution.geometry import Axis, Geometry
 
 
@@ -22,9 +23,7 @@ def write_verdict(geometry: Geometry) -> str:
     rows, columns = _count_taps(geometry.rows), _count_taps(geometry.columns)
     low, high = min(rows) * min(columns), max(rows) * max(columns)
     if verdict == "uneven":
-        told = (
-            f"Uneven: away from the borders output pixels hear of {low} to {high} input pixels in turns (checkerboard)."
-        )
+        told = f"Uneven: away from the borders output pixels hear of {low} to {high} input pixels by turns (a checkerboard)."
     else:
         told = f"Full: away from the borders every output pixel hears of {high} input {'pixel' if high == 1 else 'pixels'}."
     if counts.max() < high:
@@ -32,11 +31,29 @@ def write_verdict(geometry: Geometry) -> str:
     return told + (f" At the border {holes:,} hear of none." if holes else "")
 
 
+def write_reading(geometry: Geometry) -> str:
+    """How a convolution reads its input: by how many places of the kernel each pixel is seen."""
+    counts = geometry.count_outputs()
+    unread = int((counts == 0).sum())
+    if unread and judge_reading(geometry) != "holes":
+        return f"At the border {unread:,} of {counts.size:,} input pixels are seen by no place of the kernel: the stride ends before."
+    if unread:
+        return f"Unread: {unread:,} of {counts.size:,} input pixels ({unread / counts.size:.0%}) are seen by no place of the kernel."
+    if counts.min() == counts.max():
+        return f"Read: every input pixel is seen by {counts.max()} {'place' if counts.max() == 1 else 'places'} of the kernel."
+    return f"Read: every input pixel is seen, by {counts.min()} to {counts.max()} places of the kernel."
+
+
+def judge_reading(geometry: Geometry) -> Coverage:
+    """Away from the borders: "holes" where a convolution leaves input pixels unread, as its transpose would leave them unwritten."""
+    return judge(Geometry(*(replace(axis, transposed=True) for axis in (geometry.rows, geometry.columns))))
+
+
 def write_law(geometry: Geometry) -> str:
-    """Why: the law of `judge_axis`, an axis a line where they differ."""
-    if not geometry.transposed:
-        return "A convolution reads its input everywhere alike; only at the borders do taps fall on padding."
-    lines = [_apply_law(axis) for axis in (geometry.rows, geometry.columns)]
+    """Why: the law of `judge_axis`, an axis a line where they differ. Of a convolution it is about its input: what its transpose
+    does not write, it does not read."""
+    axes = [replace(axis, transposed=True) for axis in (geometry.rows, geometry.columns)]
+    lines = [_apply_law(axis) for axis in axes]
     if lines[0] == lines[1]:
         return lines[0]
     return f"Along the height: {lines[0]}\nAlong the width: {lines[1]}"

@@ -11,7 +11,8 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from segbench.config import DataConfig, LossConfig, MUnetConfig, TrainConfig
+from segbench.architectures import MUnetConfig
+from segbench.config import DataConfig, LossConfig, TrainConfig
 from segbench.errors import SegbenchError
 from segbench.formats.classes import build_plane_table
 from segbench.formats.files import write_atomically

@@ -28,7 +28,7 @@ from segbench.gui.pace import Pace
 
 QUIET = (  # too short to tell of
     "thumbnails", "list runs", "predict sample", "open checkpoint", "preview shapes", "export preview", "read pins",
-    "read sample", "read predicted sample", "show previews", "save picture",
+    "read sample", "read predicted sample", "show previews", "save picture", "save table", "evaluation picture", "difference",
 )  # fmt: skip
 SETTLE_SECONDS = 1.0  # no time left is told before so long
 

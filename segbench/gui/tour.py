@@ -253,6 +253,7 @@ class Tour:
 
     def _train(self) -> None:
         from segbench import config
+        from segbench.knobs import to_dict
 
         if self._trains():
             self.go_to(WATCHING)
@@ -262,7 +263,7 @@ class Tour:
         if classes is not None and classes.exclusive:
             quick += ["loss.target=labels", "loss.name=cross_entropy"]
         settings = config.override(config.find_preset("recommended").config, quick)
-        raw = config.to_dict(settings)
+        raw = to_dict(settings)
         self._desk.views["training"].show_settings(raw)  # the form tells what runs
         self._desk.presenters["training"].start(raw)
         if not self._trains():

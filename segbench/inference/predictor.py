@@ -17,6 +17,7 @@ from segbench.devices import choose_device, describe_device
 from segbench.errors import OutOfMemory, SegbenchError, is_out_of_memory
 from segbench.events import SamplePredicted
 from segbench.formats.checkpoints import Scaling
+from segbench.inference.crf import sharpen
 from segbench.networks.loading import load_checkpoint
 from segbench.records import CheckpointInfo, Prediction, Reading, Sample
 from segbench.targets import build_target
@@ -39,6 +40,7 @@ class Predictor:
     batch_statistics: False uses the running mean and deviation of the batch norms, as evaluation should. True lets them use
     the statistics of the present batch, as the reference's test loop does (it never calls eval()); the running ones are not
     changed. The result then depends on which images come together: `batch_size` is part of the result.
+    A network that says `crf` has its probabilities sharpened by one, image by image; grey values are none, so they stay.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Predictor:
         self.reading: Reading = target.reading
         self.scale = target.scale
         self._target = target
+        self._crf = self.scale == "probability" and bool(getattr(network, "crf", False))
         # Pictures come channels last; left so, a CPU is a fifth faster, and tensor cores want it
         self._network = network.to(device=device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
         self._mean = torch.tensor(scaling.mean, device=device).view(1, 3, 1, 1)
@@ -84,6 +87,9 @@ class Predictor:
         with torch.inference_mode(), self._statistics():
             for group in _group_by_size(images):
                 scores += self._predict_group(group)
+            if self._crf:
+                exclusive = self._target.kind == "labels"
+                scores = [sharpen(s, image, exclusive, self.device) for s, image in zip(scores, images, strict=True)]
         return scores
 
     def predict_read(self, samples: Sequence[Sample]) -> list[NDArray[np.float16]]:

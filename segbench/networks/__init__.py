@@ -7,11 +7,33 @@ from typing import Any
 
 from torch import nn
 
-from segbench.config import MUnetConfig, NetworkConfig
+from segbench.architectures import (
+    DeepLabV2Config,
+    DeepLabV3Config,
+    DeepLabV3PlusConfig,
+    FCNConfig,
+    GaussianConfig,
+    Gen5Config,
+    MUnetConfig,
+    NetworkConfig,
+    UNetConfig,
+)
+from segbench.networks.deeplab import build_deeplab_v2, build_deeplab_v3, build_deeplab_v3plus
+from segbench.networks.fcn import build_fcn
+from segbench.networks.gaussian import build_gaussian
+from segbench.networks.gen5 import build_gen5
 from segbench.networks.munet import build_munet
+from segbench.networks.unet import build_unet
 
 NETWORKS: dict[type[NetworkConfig], Callable[[Any, int], nn.Module]] = {
     MUnetConfig: build_munet,
+    GaussianConfig: build_gaussian,
+    FCNConfig: build_fcn,
+    UNetConfig: build_unet,
+    DeepLabV2Config: build_deeplab_v2,
+    DeepLabV3Config: build_deeplab_v3,
+    DeepLabV3PlusConfig: build_deeplab_v3plus,
+    Gen5Config: build_gen5,
 }
 
 

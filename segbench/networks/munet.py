@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from segbench.config import MUnetConfig
+from segbench.architectures import MUnetConfig
 from segbench.networks.blocks import pad_to_multiple, splice
 
 STRIDE = 8  # at the bottom of the U one pixel stands for 8 x 8

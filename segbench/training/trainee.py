@@ -17,11 +17,13 @@ from segbench.data.loaders import Batch
 from segbench.devices import choose_device
 from segbench.errors import SegbenchError
 from segbench.formats.checkpoints import NETWORK, STATE, Header, Scaling, read_checkpoint
-from segbench.losses import LOSSES, Loss
+from segbench.losses import LossFunction, build_loss
 from segbench.networks import build_network, count_parameters
+from segbench.networks.protocols import ClosedForm, OwnLoss
 from segbench.optim import build_optimizer
 from segbench.records import ClassTable, Scores
 from segbench.targets import Target, build_target
+from segbench.training.sharing import LossShares
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,12 +47,13 @@ class Trainee:
     network: nn.Module
     optimizer: torch.optim.Optimizer
     target: Target
-    loss: Loss
+    loss: LossFunction
     device: torch.device
     precision: torch.dtype
     train_images: int
     scaling: Scaling = Scaling()  # noqa: RUF009 (frozen)
     progress: Progress = field(default_factory=Progress)
+    shares: LossShares = field(default_factory=LossShares)
 
     def autocast(self) -> AbstractContextManager[object]:
         if self.precision == torch.float32:
@@ -67,27 +70,60 @@ class Trainee:
         )
         return ((pixels - mean) / deviation).contiguous(memory_format=torch.channels_last)
 
-    def measure(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """(loss, raw outputs) of one batch."""
+    def encode(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor | None]:
+        """(input, truth, known) of one batch, on the device."""
         masks = torch.from_numpy(batch.masks).to(self.device, non_blocking=True)
         known = None if batch.known is None else torch.from_numpy(batch.known).to(self.device)
         truth, known = self.target.encode(masks, known)
-        with self.autocast():
-            outputs = self.network(self.prepare(batch.images))
-        outputs = outputs.float()
+        return self.prepare(batch.images), truth, known
+
+    def measure(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """(loss, raw outputs) of one batch."""
+        x, truth, known = self.encode(batch)
+        outputs = self.predict(x)
         return self.loss(outputs, truth, known), outputs
 
+    def predict(self, x_B3HW: Tensor) -> Tensor:
+        """Raw outputs, float32."""
+        with self.autocast():
+            outputs: Tensor = self.network(x_B3HW)
+        return outputs.float()
+
     def step(self, batch: Batch, learning_rate: float, clip: float) -> float:
-        """One optimizer step; gives the loss before it."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate
-        self.optimizer.zero_grad(set_to_none=True)
-        loss, _ = self.measure(batch)
-        loss.backward()  # type: ignore[no-untyped-call]
-        if clip:
-            nn.utils.clip_grad_norm_(self.network.parameters(), clip)
-        self.optimizer.step()
-        return loss.item()
+        """One optimizer step, or a batch more in the statistics of a network that needs none; gives the loss before it."""
+        x, truth, known = self.encode(batch)
+        if isinstance(self.network, ClosedForm):
+            with torch.no_grad():
+                outputs = self.predict(x)
+                loss = self.loss(outputs, truth, known)
+                self.network.observe(x, truth, known)
+        else:
+            for group in self.optimizer.param_groups:
+                group["lr"] = learning_rate
+            self.optimizer.zero_grad(set_to_none=True)
+            loss, outputs = self._measure_training(x, truth, known)
+            loss.backward()  # type: ignore[no-untyped-call]
+            if clip:
+                nn.utils.clip_grad_norm_(self.network.parameters(), clip)
+            self.optimizer.step()
+        value = loss.item()  # here a GPU has done all the above: what follows is timed alone
+        if self.shares.due():
+            self.shares.look(self.loss, outputs, truth, known)
+        return value
+
+    def _measure_training(self, x_B3HW: Tensor, truth: Tensor, known: Tensor | None) -> tuple[Tensor, Tensor]:
+        """(what is learnt from, raw outputs)."""
+        if not isinstance(self.network, OwnLoss):
+            outputs = self.predict(x_B3HW)
+            return self.loss(outputs, truth, known), outputs
+        with self.autocast():
+            loss, outputs = self.network.measure(x_B3HW, truth, known, self._judge_exactly)
+        return loss, outputs.float()
+
+    def _judge_exactly(self, outputs: Tensor, truth: Tensor, known: Tensor | None) -> Tensor:
+        """The loss in float32, inside a network's own measuring too."""
+        with torch.autocast(self.device.type, enabled=False):
+            return self.loss(outputs.float(), truth, known)
 
     def is_finite(self) -> bool:
         """Whether every weight is a number: a step with a finite loss can still have thrown them out."""
@@ -95,7 +131,8 @@ class Trainee:
 
 
 def build_trainee(config: TrainConfig, classes: ClassTable, train_images: int) -> Trainee:
-    """A fresh network on its device, seeded, with target, loss and optimizer, its input unscaled. Sets torch's threads if the config does."""
+    """A fresh network on its device, seeded, with target, loss and optimizer. Its input is unscaled, its classes unweighted: the
+    trainer measures that, or `resume` reads it. Sets torch's threads if the config does."""
     target = build_target(config.loss.target, classes)
     device = choose_device(config.device)
     if config.threads:
@@ -110,7 +147,7 @@ def build_trainee(config: TrainConfig, classes: ClassTable, train_images: int) -
         network=network,
         optimizer=build_optimizer(config.optimizer, network),
         target=target,
-        loss=LOSSES[config.loss.target, config.loss.name],
+        loss=build_loss(config.loss, classes),
         device=device,
         precision=choose_precision(config, device),
         train_images=train_images,
@@ -142,6 +179,8 @@ def snapshot(
                 elif value is not None:
                     scalars[f"{number}.{name}"] = value
         tensors[f"{STATE}random"] = torch.get_rng_state()
+        if trainee.loss.weights is not None:
+            tensors[f"{STATE}class_weights"] = trainee.loss.weights
     progress = trainee.progress
     header = Header(
         config=config,
@@ -165,7 +204,7 @@ def snapshot(
 
 
 def resume(trainee: Trainee, path: Path) -> None:
-    """Puts weights, optimizer, random state, scaling and progress of a "last" checkpoint into the trainee.
+    """Puts weights, optimizer, class weights, random state, scaling and progress of a "last" checkpoint into the trainee.
 
     Raises SegbenchError if the checkpoint is damaged, belongs to another network, or was trained on other data.
     """
@@ -180,8 +219,8 @@ def resume(trainee: Trainee, path: Path) -> None:
         ) from error
     state: dict[int, dict[str, object]] = {}
     for name, tensor in tensors.items():
-        if name.startswith(STATE) and name != f"{STATE}random":
-            number, _, key = name.removeprefix(STATE).partition(".")
+        number, _, key = name.removeprefix(STATE).partition(".")
+        if name.startswith(STATE) and key:  # else it is no parameter's
             state.setdefault(int(number), {})[key] = tensor
     for name, value in header.scalars.items():
         number, _, key = name.partition(".")
@@ -190,6 +229,7 @@ def resume(trainee: Trainee, path: Path) -> None:
     _match_layouts(trainee.optimizer)
     torch.set_rng_state(tensors[f"{STATE}random"])
     trainee.scaling = header.scaling
+    trainee.loss = build_loss(trainee.loss.config, trainee.target.classes, tensors.get(f"{STATE}class_weights"))
     progress = trainee.progress
     progress.step, progress.epochs = header.step, header.epoch
     progress.seconds = header.progress.get("seconds", 0.0)

@@ -18,6 +18,7 @@ from segbench.events import (
     CheckpointSaved,
     EpochDone,
     LoggedEvent,
+    LossShared,
     MemoryRead,
     PreviewsUpdated,
     Progressed,
@@ -27,12 +28,13 @@ from segbench.events import (
 )
 from segbench.formats.checkpoints import Scaling, save_checkpoint
 from segbench.formats.runs import Run
+from segbench.losses import build_loss, weigh_classes
 from segbench.metrics import add_scores, count_pixels
 from segbench.networks import count_parameters
 from segbench.optim import compute_learning_rate
 from segbench.records import Baselines, Prediction, Scores
 from segbench.targets import read_masks
-from segbench.training.baselines import measure_baselines
+from segbench.training.baselines import measure_baselines, measure_shares
 from segbench.training.trainee import Trainee, build_trainee, resume, snapshot
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ PREVIEW_SHARE = 0.03  # previews never take more than this share of the time
 MEMORY_SECONDS = 1.0
 _DIVERGED = "Lower the learning rate or clip the gradients; the last good checkpoint is kept."
 
-Logged = TypeVar("Logged", TrainingStarted, StepDone, EpochDone, CheckpointSaved, TrainingEnded)
+Logged = TypeVar("Logged", TrainingStarted, StepDone, LossShared, EpochDone, CheckpointSaved, TrainingEnded)
 TrainEvent = LoggedEvent | PreviewsUpdated | MemoryRead | Progressed
 
 
@@ -101,9 +103,7 @@ def _train(
         if fresh:
             mean, deviation = yield from measure_scaling(config.data, dataset, division.train)
             trainee.scaling = Scaling(mean, deviation, dataset.find_white())
-        baselines = yield from measure_baselines(
-            trainee.target, trainee.loss, dataset, division.train, config.data.batch_size
-        )
+        baselines = yield from _weigh_and_measure(config, trainee, dataset, division.train)
         yield log(describe_start(config, trainee, division, run, steps_per_epoch, baselines))
         while progress.epochs < config.epochs:
             epoch, done = progress.epochs, progress.step - progress.epochs * steps_per_epoch
@@ -122,6 +122,8 @@ def _train(
                     raise _refuse_loss(loss, progress.step, batch, dataset)
                 progress.epoch_loss += loss
                 yield log(StepDone(progress.step, loss, rate, progress.seconds, len(batch.indices)))
+                if (shares := trainee.shares.take()) is not None:
+                    yield log(LossShared(progress.step, shares))
                 if previews.due(progress.seconds):
                     yield previews.make(trainee, dataset)
                 if time.monotonic() - memory_at > MEMORY_SECONDS:
@@ -152,6 +154,19 @@ def _train(
     finally:
         ended = log(TrainingEnded(reason, progress.step, progress.seconds, read_peak_memory(trainee.device)))
     yield ended
+
+
+def _weigh_and_measure(
+    config: TrainConfig, trainee: Trainee, dataset: Dataset, indices: NDArray[np.int64]
+) -> Generator[Progressed, None, Baselines]:
+    """Gives the loss its class weights unless a checkpoint has given them, and measures what it is worth."""
+    target, batch_size = trainee.target, config.data.batch_size
+    shares_K = yield from measure_shares(target, dataset, indices, batch_size)
+    weights = trainee.loss.weights
+    if weights is None and config.loss.class_weights != "none":
+        weights = weigh_classes(config.loss, target.classes, shares_K)
+        trainee.loss = build_loss(config.loss, target.classes, weights)
+    return (yield from measure_baselines(target, trainee.loss, dataset, indices, batch_size, shares_K, weights))
 
 
 def describe_start(

@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import pickle
+import re
 import shlex
 import shutil
 import signal
@@ -20,10 +21,10 @@ import torch
 from PIL import Image
 
 from segbench.__main__ import main, opens_window
+from segbench.architectures import MUnetConfig
 from segbench.cli import main as cli_main
 from segbench.cli.interrupt import Interrupted
 from segbench.cli.main import run_command
-from segbench.config import MUnetConfig
 from segbench.errors import OutOfMemory
 from segbench.events import StepDone
 from segbench.formats.runs import open_run
@@ -89,7 +90,9 @@ def test_that_help_and_version_load_neither_torch_nor_numpy():
         assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("command", ["generate", "info", "train", "predict", "export", "evaluate", "doctor"])
+@pytest.mark.parametrize(
+    "command", ["generate", "info", "train", "predict", "export", "evaluate", "compare", "conv", "layers", "doctor"]
+)
 def test_that_every_command_has_help_with_examples(command, capsys):
     assert run_command([command, "--help"]) == 0
     told = capsys.readouterr().out
@@ -101,7 +104,9 @@ def test_that_the_help_of_train_lists_every_setting_with_its_range(capsys):
     told = capsys.readouterr().out
     assert "optimizer.learning_rate=0.001  (number above 0 to 10)" in told
     assert "network.head=repaired  (lecture or repaired)" in told
-    assert "lecture       The lecture's own experiment" in told
+    assert "lecture               The lecture's own experiment" in told
+    assert "settings of the network unet (--network unet):" in told
+    assert "network.levels=4" in told
 
 
 def test_that_wrong_usage_is_one_line_and_exit_code_1(capsys):
@@ -194,6 +199,44 @@ def test_that_evaluate_gives_scores_for_scripts_and_for_people(place, capsys):
     assert told.count("worst: ") == 1
     assert run_command(["evaluate", str(place.run), str(place.data), "--split", "test", "--each"]) == 0
     assert capsys.readouterr().out.count("(index ") == 4
+
+
+def test_that_evaluate_tells_thresholds_definitions_and_a_table_of_the_images(place, tmp_path, capsys):
+    table = tmp_path / "images.csv"
+    arguments = ["evaluate", str(place.run), str(place.data), "--thresholds", "--definitions", "--csv", str(table)]
+    assert run_command(arguments) == 0
+    told = capsys.readouterr().out
+    assert "mean of the images' own numbers" in told
+    assert "recall hidden" in told
+    assert "here 2 px" in told
+    assert len(table.read_text("utf-8").splitlines()) == 5
+    tuned = _json(capsys, "evaluate", place.run, place.data, "--reading", "best", "--tune-on", "train")
+    assert tuned["reading"] != _json(capsys, "evaluate", place.run, place.data)["reading"]
+    assert "no confusion matrix" in _sentence(capsys, "evaluate", place.run, place.data, "--confusion")
+    assert "Add --reading best" in _sentence(capsys, "evaluate", place.run, place.data, "--tune-on", "train")
+
+
+def test_that_compare_takes_the_first_runs_data_and_tells_what_four_images_cannot(place, tmp_path, capsys):
+    table = tmp_path / "runs.csv"
+    last = place.run / "checkpoints" / "last.safetensors"
+    assert run_command(["compare", str(place.run), str(last), "--csv", str(table), "--definitions"]) == 0
+    told = capsys.readouterr().out
+    assert "2 networks on 4 images" in told
+    assert "4 images are too few to tell" in told
+    assert len(table.read_text("utf-8").splitlines()) == 3
+    document = _json(capsys, "compare", place.run, last, "--data", place.data, "--split", "train", "--reading", "best")
+    assert [run["name"] for run in document["runs"]] == ["run (best)", "run (last)"]
+    assert document["runs"][0]["scores"]["images"] == 16
+    assert document["runs"][1]["against_first"]["mean"]["value"] == 0
+
+
+def test_that_compare_says_what_it_cannot_do(place, tmp_path, capsys):
+    assert "1 networks cannot be compared" in _sentence(capsys, "compare", place.run)
+    assert "gives probabilities" in _sentence(capsys, "compare", place.run, place.run, "--reading", "lecture")
+    lone = tmp_path / "lone.safetensors"
+    shutil.copy(place.run / "checkpoints" / "last.safetensors", lone)
+    assert "with --data" in _sentence(capsys, "compare", lone, place.run)
+    assert "There is no checkpoint" in _sentence(capsys, "compare", tmp_path / "nowhere", place.run)
 
 
 def test_that_predict_writes_files_at_the_images_size_with_a_manifest(place, tmp_path, capsys):
@@ -394,6 +437,56 @@ def test_that_a_terminal_without_the_letters_of_a_name_still_gets_its_answer(tmp
         assert told.returncode == 0
         assert b"\\u5927" in told.stdout
     assert json.loads(told.stdout.decode("cp1252"))["name"] == "größe 大"
+
+
+# The convolution lab ------------------------------------------------------------------------------------------------------
+
+
+def _start(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "segbench", *arguments],
+        capture_output=True, text=True, encoding="utf-8", env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+    )  # fmt: skip
+
+
+def test_that_slide_52s_three_cases_are_told_by_the_program_itself() -> None:
+    four, two, error = (_start("conv", "--preset", f"slide {slide}", "--channels", "0,0") for slide in (48, 54, 52))
+    for told, sizes in ((four, "4 x 4"), (two, "2 x 2")):
+        assert (told.returncode, told.stderr) == (0, "")
+        assert sizes in told.stdout.replace("×", "x")
+    assert (error.returncode, error.stdout) == (1, "")
+    assert "Set padding to 1 or less" in error.stderr
+    assert len(error.stderr.splitlines()) == 1
+
+
+def test_that_the_printed_program_runs_as_it_is_and_gives_what_conv_prints(tmp_path: Path) -> None:
+    knobs = ("--transpose", "-i", "3", "-k", "3", "-s", "2", "-p", "1", "-o", "1")
+    program = tmp_path / "program.py"
+    program.write_text(_start("conv", *knobs, "--code").stdout, encoding="utf-8")
+    ran = subprocess.run([sys.executable, str(program)], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    wanted = json.loads(_start("conv", *knobs, "--json").stdout)["values"]["output"]
+    printed = [float(number.rstrip(".")) for number in re.findall(r"\d+\.", ran.stdout.partition("tensor(")[2])]
+    assert ran.stdout.startswith("torch.Size([1, 1, 6, 6])")
+    assert printed == np.ravel(wanted).tolist()
+
+
+def test_that_conv_prints_on_a_terminal_without_its_letters() -> None:
+    arguments = ["conv", "-i", "4", "-k", "2", "--matrix", "--letters", "--pixel", "1,2"]
+    for encoding in ("cp1252", "ascii"):
+        told = subprocess.run(
+            [sys.executable, "-m", "segbench", *arguments],
+            capture_output=True, env={**os.environ, "PYTHONIOENCODING": encoding},
+        )  # fmt: skip
+        assert (told.returncode, told.stderr) == (0, b"")
+        assert "nn.Conv2d(1, 1, 2" in told.stdout.decode(encoding)
+
+
+def test_that_layers_names_the_lectures_holes() -> None:
+    told = _start("layers", "--preset", "lecture")
+    assert (told.returncode, told.stderr) == (0, "")
+    assert "3 layers with HOLES: skip128usUP.upsampler, skip64usUP.upsampler, conv_out" in told.stdout
+    assert "1,922,112 never receive a gradient" in told.stdout
 
 
 def test_that_commands_work_without_a_console(

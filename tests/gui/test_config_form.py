@@ -7,12 +7,13 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QUndoStack, QWheelEvent
 from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QLabel, QLineEdit, QScrollArea, QSpinBox, QToolButton
 
-from segbench.config import TrainConfig, find_presets, list_knobs, override, parse, to_dict
+from segbench.config import TrainConfig, find_presets, override, parse
 from segbench.errors import SegbenchError
 from segbench.gui.panels.training.undo import FormEdit
 from segbench.gui.widgets.choice_words import CHOICES, PRESETS, describe_choice
 from segbench.gui.widgets.config_form import ADVANCED, ConfigForm
 from segbench.gui.widgets.config_row import check_text, describe_range
+from segbench.knobs import list_knobs, to_dict
 
 
 @pytest.fixture

@@ -93,6 +93,9 @@ def test_that_a_run_trains_from_start_to_end_and_shows_it(page: TrainingView, ru
     assert info.state == "completed"
     assert info.step == 6
     assert len(page.strip.cards) > 0
+    assert page.header.owners.isVisible()
+    assert [name for name, _ in page.header.owners.shares] == list(PURDUE_CLASSES.names)
+    assert sum(share for _, share in page.header.owners.shares) == pytest.approx(1)
     wait_for(lambda: page.header.continue_button.isVisible())
 
 
@@ -301,8 +304,11 @@ def test_that_the_layout_survives_a_restart(page: TrainingView) -> None:
 
 
 def test_that_the_page_fits_a_small_screen(page: TrainingView) -> None:
+    shares = (("a class with a rather long name", 0.6), ("another class with a rather long name", 0.4))
     page.show_state(
-        TrainingState(phase="training", name="a run with a rather long name", step=1, total_steps=10, can_stop=True)
+        TrainingState(
+            phase="training", name="a run with a rather long name", step=1, total_steps=10, shares=shares, can_stop=True
+        )
     )
     assert page.minimumSizeHint().width() <= 1366 - 84
     assert page.minimumSizeHint().height() <= 768 - 120

@@ -89,6 +89,23 @@ def test_that_values_given_together_are_checked_together():
         config.override(TrainConfig(), pair[:1])
 
 
+def test_that_class_weights_and_dice_alone_are_refused_with_the_reason():
+    with pytest.raises(SegbenchError, match="counts every class alike"):
+        config.override(TrainConfig(), ["loss.name=dice", "loss.class_weights=equal"])
+    assert config.override(TrainConfig(), ["loss.class_weights=equal"]).loss.name == "bce_dice"
+
+
+@pytest.mark.parametrize("target", config.FITTING)
+def test_that_every_loss_goes_with_a_target_and_is_refused_with_the_others(target):
+    for name in KNOBS["loss.name"].choices:
+        pair = [f"loss.target={target}", f"loss.name={name}"]
+        if name in config.FITTING[target]:
+            config.override(TrainConfig(), pair)
+        else:
+            with pytest.raises(SegbenchError, match=f"{name} cannot be used with the target {target}"):
+                config.override(TrainConfig(), pair)
+
+
 def test_that_an_unknown_field_is_an_error_and_not_a_silent_default():
     with pytest.raises(SegbenchError, match="epoch"):
         config.parse({"epoch": 3})

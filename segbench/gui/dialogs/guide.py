@@ -35,7 +35,8 @@ def read_title(page: Path) -> str:
 class Guide(QDialog):
     """A non-modal reader; links between pages stay in it, others open in the browser."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, about: str = "") -> None:
+        """about: opens at the page of that name ("dataset"), else at the first."""
         super().__init__(parent)
         self.setObjectName("guide")
         self.setWindowTitle("User guide")
@@ -67,7 +68,8 @@ class Guide(QDialog):
         box.rejected.connect(self.reject)
         strip_icons(box)
         column.addWidget(box)
-        self.list.setCurrentRow(0)
+        names = [page.stem.partition("-")[2] for page in find_pages()]
+        self.list.setCurrentRow(names.index(about) if about in names else 0)
         theme_signals().changed.connect(self.text.reload)
 
     def show_page(self, path: str) -> None:

@@ -58,7 +58,7 @@ class MenuDialogs:
     def show_guide(self) -> None:
         from segbench.gui.dialogs.guide import Guide
 
-        guide = Guide(self._window)
+        guide = Guide(self._window, self._window.page)
         guide.finished.connect(guide.deleteLater)
         guide.show()
 

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from segbench.config import Knob
+from segbench.knobs import Knob
 
-PRESETS = {"recommended": "Recommended", "lecture": "Lecture", "camvid": "CamVid"}
+PRESETS = {"recommended": "Recommended", "lecture": "Lecture", "camvid": "CamVid", "small": "Small images"}
 CHOICES = {
-    "network.name": {"munet": "mUnet"},
+    "network.name": {
+        "munet": "mUnet",
+        "gaussian": "Gaussian pixel classifier",
+        "fcn": "FCN (generation 1)",
+        "unet": "U-Net (generation 2)",
+        "deeplab_v2": "DeepLab v2 (generation 3)",
+        "deeplab_v3": "DeepLab v3 (generation 4)",
+        "deeplab_v3plus": "DeepLab v3+ (generation 4)",
+        "gen5": "Generation 5",
+    },
     "network.head": {"lecture": "The lecture's", "repaired": "Repaired"},
     "network.body": {"lecture": "The lecture's", "repaired": "Repaired"},
     "loss.target": {
@@ -21,8 +30,12 @@ CHOICES = {
         "bce": "BCE",
         "dice": "Dice",
         "bce_dice": "BCE + Dice",
+        "mse_dice": "MSE + Dice",
+        "focal": "Focal",
         "cross_entropy": "Cross-entropy",
+        "border": "Border cross-entropy",
     },
+    "loss.class_weights": {"none": "None", "equal": "Equal", "frequency": "By frequency"},
     "optimizer.name": {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW"},
     "optimizer.schedule": {"constant": "Constant", "one_cycle": "One cycle", "poly": "Polynomial", "cosine": "Cosine"},
     "data.scaling": {"raw": "Raw, 0 to 255", "unit": "Unit, 0 to 1", "normalised": "Normalised"},
@@ -39,7 +52,8 @@ def describe_choice(path: str, value: Any) -> str:
 
 
 def describe_preset(name: str) -> str:
-    """The readable name of a preset; an unknown one is itself, capitalised."""
+    """The readable name of a preset, its network's name left out; an unknown one is itself, capitalised."""
+    name = name.rpartition("-")[2]
     return PRESETS.get(name, name.replace("_", " ").capitalize())
 
 

@@ -77,6 +77,7 @@ class SegmentButton(QToolButton):
         super().__init__(parent)
         self.setText(text)
         self.setCheckable(True)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves no frame behind
         self.setMinimumHeight(26)
         self._dress()
         theme_signals().changed.connect(self._dress)

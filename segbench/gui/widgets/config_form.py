@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -17,12 +18,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from segbench.config import Knob, Preset, TrainConfig, list_knobs, parse, to_dict
+from segbench.architectures import ARCHITECTURES, name_network
+from segbench.config import Preset, TrainConfig, parse
 from segbench.errors import SegbenchError
 from segbench.gui.theme import mark
-from segbench.gui.widgets.choice_words import describe_preset
+from segbench.gui.widgets.choice_words import describe_choice, describe_preset
 from segbench.gui.widgets.config_row import KnobRow, WheelGuard
 from segbench.gui.widgets.parts import build_label, build_tool
+from segbench.knobs import Knob, list_knobs, to_dict
 
 GROUPS = {"network": "Network", "loss": "Loss", "optimizer": "Optimizer", "data": "Data", "": "Run"}
 ADVANCED = (
@@ -96,20 +99,22 @@ class ConfigForm(QWidget):
 
     def set_values(self, raw: dict[str, Any]) -> None:
         """Fills the form from nested dicts; what they leave out keeps its default. Raises SegbenchError if they are not right."""
-        before = self._snapshot
-        self._load(parse(raw))
+        before, config = self._snapshot, parse(raw)
+        if self._presets and name_network(config.network) != self.network:
+            self._fill(self._find_like(self.preset, name_network(config.network)))
+        self._load(config)
         self._finish()
         self._tell_edit("Replace settings", "", before)
 
     def set_presets(self, presets: Sequence[Preset], chosen: str = "") -> None:
         """Offers presets; `chosen` fills the form."""
         self._presets = {preset.name: preset for preset in presets}
-        self._combo.blockSignals(True)
-        self._combo.clear()
-        for preset in presets:
-            self._combo.addItem(describe_preset(preset.name), preset.name)
-            self._combo.setItemData(self._combo.count() - 1, preset.about, Qt.ItemDataRole.ToolTipRole)
-        self._combo.blockSignals(False)
+        self._networks.clear()
+        for network in dict.fromkeys(preset.network for preset in presets):
+            self._networks.addItem(describe_choice("network.name", network), network)
+            tip = inspect.getdoc(ARCHITECTURES[network]) or ""
+            self._networks.setItemData(self._networks.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
+        self._offer_presets(chosen or next(iter(self._presets), ""))
         if chosen:
             self._fill(chosen)
             self._finish()
@@ -123,19 +128,38 @@ class ConfigForm(QWidget):
         self._tell_edit(f"Choose preset {describe_preset(name)}", "", before)
 
     def suggest_preset(self, name: str) -> None:
-        """A preset suits better from now on: it is chosen, unless the user has changed something, which a preset would take away;
-        then one line offers it."""
+        """A preset suits better from now on, or the like of it for the chosen network: it is chosen, unless the user has changed
+        something, which a preset would take away; then one line offers it."""
+        name = self._find_like(name, self.network) or name
         if name == self.preset or self._count_changes():
             self._offered = name
             self._arrange()
         else:
             self.choose_preset(name)
 
+    def _offer_presets(self, name: str) -> None:
+        """The presets of this one's network, which the two lists then show."""
+        if name not in self._presets:
+            return
+        network = self._presets[name].network
+        self._networks.setCurrentIndex(self._networks.findData(network))
+        self._combo.clear()
+        for preset in self._presets.values():
+            if preset.network == network:
+                self._combo.addItem(describe_preset(preset.name), preset.name)
+                self._combo.setItemData(self._combo.count() - 1, preset.about, Qt.ItemDataRole.ToolTipRole)
+        self._combo.setCurrentIndex(self._combo.findData(name))
+
+    def _find_like(self, name: str, network: str) -> str:
+        """The preset of a network that is for the same kind of data as this one; "" if the network has none."""
+        kind = name.rpartition("-")[2]
+        own = [preset.name for preset in self._presets.values() if preset.network == network]
+        alike = [other for other in own if other.rpartition("-")[2] == kind]
+        return (alike or own or [""])[0]
+
     def _fill(self, name: str) -> None:
         preset = self._presets[name]
-        self._combo.blockSignals(True)
-        self._combo.setCurrentIndex(self._combo.findData(name))
-        self._combo.blockSignals(False)
+        self._offer_presets(name)
         self._about.setText(preset.about)
         raw = to_dict(preset.config)
         self._load(preset.config)
@@ -156,6 +180,11 @@ class ConfigForm(QWidget):
                 self._rows[path].put(value)
         self._loading = False
         self._finish()
+
+    @property
+    def network(self) -> str:
+        """The name of the network that is described here."""
+        return str(self._raw["network"]["name"])
 
     @property
     def preset(self) -> str:
@@ -182,23 +211,21 @@ class ConfigForm(QWidget):
     # Inside ------------------------------------------------------------------------------------------------------------
 
     def _build_head(self) -> None:
-        line = QHBoxLayout()
-        line.setSpacing(8)
-        label = QLabel("Preset")
-        self._combo = QComboBox()
-        self._combo.setObjectName("preset")
-        self._combo.setAccessibleName("Preset")
-        self._combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self._combo.setMinimumContentsLength(8)
-        self._combo.installEventFilter(self._guard)
-        self._combo.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self._networks, self._combo = self._build_choice("network", "Network"), self._build_choice("preset", "Preset")
+        self._networks.activated.connect(self._take_network)
         self._combo.activated.connect(self._take_preset)
-        label.setBuddy(self._combo)
         self._reset_all = build_tool("Reset", "reset_all", "Take back every change to the preset")
         self._reset_all.clicked.connect(self._take_preset)
-        line.addWidget(label)
-        line.addWidget(self._combo, 1)
-        line.addWidget(self._reset_all)
+        choices = QGridLayout()
+        choices.setHorizontalSpacing(8)
+        choices.setVerticalSpacing(4)
+        choices.setColumnStretch(1, 1)
+        for line, (combo, text) in enumerate(((self._networks, "Network"), (self._combo, "Preset"))):
+            label = QLabel(text)
+            label.setBuddy(combo)
+            choices.addWidget(label, line, 0)
+            choices.addWidget(combo, line, 1)
+        choices.addWidget(self._reset_all, 1, 2)
         self._about = build_label("", "preset_about", "muted", wrap=True)
         self._offer = QWidget()
         row = QHBoxLayout(self._offer)
@@ -209,9 +236,24 @@ class ConfigForm(QWidget):
         take.clicked.connect(lambda: self.choose_preset(self._offered))
         row.addWidget(self._offer_text, 1)
         row.addWidget(take)
-        self._column.addLayout(line)
+        self._column.addLayout(choices)
         self._column.addWidget(self._about)
         self._column.addWidget(self._offer)
+
+    def _build_choice(self, name: str, text: str) -> QComboBox:
+        combo = QComboBox()
+        combo.setObjectName(name)
+        combo.setAccessibleName(text)
+        combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        combo.setMinimumContentsLength(8)
+        combo.installEventFilter(self._guard)
+        combo.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        return combo
+
+    def _take_network(self) -> None:
+        """Another network starts from its own preset for the same kind of data."""
+        if (network := self._networks.currentData()) != self.network:
+            self.choose_preset(self._find_like(self.preset, network))
 
     def _take_preset(self) -> None:
         if self.preset:

@@ -7,9 +7,9 @@ from typing import Any
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QLineEdit, QSpinBox, QWidget
 
-from segbench.config import Knob
 from segbench.gui.widgets.choice_words import ZEROS, describe_choice, describe_raw, describe_setting
 from segbench.gui.widgets.parts import build_label, build_tool
+from segbench.knobs import Knob
 
 
 def describe_range(knob: Knob) -> str:

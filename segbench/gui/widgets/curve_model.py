@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from segbench.events import EpochDone, LoggedEvent, StepDone, TrainingStarted
+from segbench.events import EpochDone, LoggedEvent, LossShared, StepDone, TrainingStarted
 from segbench.gui.widgets.series import Series, SmoothedSeries
 from segbench.records import Baselines
 
@@ -52,6 +52,8 @@ class RunCurves:
         for fact in facts:
             if isinstance(fact, StepDone):
                 steps.append(fact)
+                continue
+            if isinstance(fact, LossShared):  # as frequent as steps may be, and no curve
                 continue
             if steps:
                 self._add_steps(steps)

@@ -356,7 +356,7 @@ class _Tiles:
         painter, frame, side = self._painter, self._frame, self._frame.side
         painter.setFont(text.font)
         metrics = QFontMetricsF(text.font)
-        hang, tall = metrics.horizontalAdvance("−") / 4, metrics.capHeight()
+        hang, tall = metrics.horizontalAdvance("−") / 8, metrics.capHeight()
         inner, middle = side - self._gap, (side - self._gap % 2) / 2  # an odd gap is all at the right
         drop, muted, last = middle + tall / 2, self._theme.muted, None
         widths: dict[str, tuple[float, float]] = {}

@@ -113,6 +113,7 @@ class TensorGrid(QWidget):
         before, self._cells, self._empty = self._cells, keep_copy(cells) if cells is not None else None, empty_text
         if cells is None or before is None or cells.values.shape != before.values.shape:
             self._drop_editor()
+            self._hovered = None  # under the mouse is another cell, even if it has the same place
             self.updateGeometry()
         self._describe()
         self.update()

@@ -8,8 +8,9 @@ import pytest
 
 from segbench.cli import console
 from segbench.cli.interrupt import Interrupted, pull
-from segbench.config import TrainConfig, list_knobs
-from segbench.events import EpochDone, StepDone, TrainingStarted
+from segbench.config import TrainConfig
+from segbench.events import EpochDone, LossShared, StepDone, TrainingStarted
+from segbench.knobs import list_knobs
 from segbench.records import Baselines, ClassScore, Scores
 
 
@@ -53,6 +54,30 @@ def test_that_a_run_is_followed_step_by_step(capsys):
     assert shown[1] == (1, 200, "epoch 1 of 2, loss 2")
     assert shown[2] == (2, 200, "epoch 1 of 2, loss 2, 4 images/s")
     assert shown[3][2].startswith("epoch 2 of 2")
+
+
+def test_that_each_epoch_tells_who_owned_the_loss_last():
+    told = []
+
+    class Bar:
+        def tell(self, line):
+            told.append(line)
+
+    ended = EpochDone(1, 100, 0.5, None, None, None, 10.0, False)
+    lines = console.TrainingLines(Bar(), ("rectangle", "star"))
+    for event in (_started(), ended, LossShared(1, (0.5, 0.5)), LossShared(100, (0.034, 0.966)), ended):
+        lines.show(event)
+    assert told[1:] == [
+        "epoch 1 of 2, train loss 0.5",
+        "epoch 1 of 2, train loss 0.5",
+        "  loss by class: star 97 %, rectangle 3 %",
+    ]
+    many = console.describe_owners([f"c{k}" for k in range(11)], [0.3, *([0.05] * 4), 0.2, 0.1, *([0.05] * 4)])
+    assert many == "  loss by class: c0 30 %, c5 20 %, c6 10 %, c1 5 %, c2 5 %, c3 5 %, 5 others 25 %"
+    lines = console.TrainingLines(Bar(), ("road",))  # classes of another dataset
+    for event in (_started(), LossShared(1, (0.5, 0.5)), ended):
+        lines.show(event)
+    assert told[-1] == "epoch 1 of 2, train loss 0.5"
 
 
 def test_that_scores_stand_in_a_table_with_dashes_for_what_is_not_defined():

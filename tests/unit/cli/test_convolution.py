@@ -99,7 +99,7 @@ def test_that_columns_stand_below_each_other(conv: Any) -> None:
 
 def test_that_coverage_is_judged_and_repairs_are_named(conv: Any) -> None:
     text = conv(*EXAMPLE)
-    assert "Uneven: away from the borders output pixels hear of 1 to 4 input pixels in turns" in text
+    assert "Uneven: away from the borders output pixels hear of 1 to 4 input pixels by turns" in text
     assert (
         "kernel twice the stride: nn.ConvTranspose2d(1, 1, 4, stride=2, padding=2, output_padding=1, bias=False). Full"
         in text

@@ -226,7 +226,7 @@ def test_that_a_row_is_told_in_words_and_as_a_sum() -> None:
     picture = resolve_matrix(open_slide(33, pointed=(0, 1)))
     assert (
         picture.sentence
-        == "Row 2 of 4: output pixel (0, 1) is the kernel times the 2 × 2 patch of the input at row 0, column 1."
+        == "Row 1: output pixel (0, 1) is the kernel times the 2 × 2 patch of the input at row 0, column 1."
     )
     assert picture.sum == "2·a + 3·b + 5·c + 6·d = 47"
 
@@ -234,7 +234,7 @@ def test_that_a_row_is_told_in_words_and_as_a_sum() -> None:
 def test_that_a_column_is_told_in_words() -> None:
     picture = resolve_matrix(open_slide(38, pointed=(1, 1), of_input=True))
     assert picture.sentence == (
-        "Column 6 of 16: input pixel (1, 1) goes into output pixels (0, 0), (0, 1), (1, 0) and (1, 1), with the weights d, c, b and a."
+        "Column 5: input pixel (1, 1) goes into output pixels (0, 0), (0, 1), (1, 0) and (1, 1), with the weights d, c, b and a."
     )
     assert picture.sum == ""
 
@@ -246,22 +246,22 @@ def test_that_taps_on_padding_are_told() -> None:
 
 def test_that_a_pixel_that_goes_nowhere_is_told() -> None:
     picture = resolve_matrix(build_lab(build_geometry(4, 1, 2), pointed=(1, 1), of_input=True))
-    assert picture.sentence == "Column 6 of 16: input pixel (1, 1) goes nowhere: no place of the kernel covers it."
+    assert picture.sentence == "Column 5: input pixel (1, 1) goes nowhere: no place of the kernel covers it."
     assert not picture.output.marks.hits.any()
 
 
 def test_that_a_hole_is_told() -> None:
     picture = resolve_matrix(build_lab(build_geometry(3, 1, 2, transposed=True), pointed=(1, 1)))
-    assert picture.sentence == "Row 7 of 25: output pixel (1, 1) gathers nothing: it is 0."
+    assert picture.sentence == "Row 6: output pixel (1, 1) gathers nothing: it is 0."
 
 
 def test_that_the_loss_is_told_by_its_own_names() -> None:
     lab = open_slide(38, back=True)
     row = resolve_matrix(replace(lab, pointed=(0, 1), of_input=True))
-    assert row.sentence == "Row 2 of 16: ∂L/∂x at (0, 1) gathers ∂L/∂y at (0, 0) and (0, 1), with the weights b and a."
+    assert row.sentence == "Row 1: ∂L/∂x at (0, 1) gathers ∂L/∂y at (0, 0) and (0, 1), with the weights b and a."
     column = resolve_matrix(replace(lab, pointed=(0, 1)))
     assert column.sentence == (
-        "Column 2 of 9: ∂L/∂y at (0, 1) times the kernel is added to the 2 × 2 patch of ∂L/∂x at row 0, column 1."
+        "Column 1: ∂L/∂y at (0, 1) times the kernel is added to the 2 × 2 patch of ∂L/∂x at row 0, column 1."
     )
 
 
@@ -285,7 +285,7 @@ def test_that_the_channels_looked_at_are_told() -> None:
 
 
 def test_that_a_pointed_pixel_outside_is_brought_inside() -> None:
-    assert resolve_matrix(open_slide(33, pointed=(9, 9))).sentence.startswith("Row 4 of 4: output pixel (1, 1)")
+    assert resolve_matrix(open_slide(33, pointed=(9, 9))).sentence.startswith("Row 3: output pixel (1, 1)")
 
 
 # Where there is no matrix -------------------------------------------------------------------------------------------------

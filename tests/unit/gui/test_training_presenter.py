@@ -25,6 +25,7 @@ from segbench.events import (
     JobFailed,
     JobPaused,
     JobResumed,
+    LossShared,
     MemoryRead,
     PageRequested,
     PreviewsUpdated,
@@ -406,6 +407,27 @@ def test_that_a_finished_run_replays_from_its_log(stage: Stage, tmp_path: Path) 
     assert state.elapsed == 30.0
 
 
+def test_that_the_page_shows_who_owns_the_loss_of_the_class_each_share_is(stage: Stage) -> None:
+    stage.start()
+    stage.train(start_fact(), step_fact(1))
+    assert stage.view.state.shares == ()
+    stage.train(LossShared(1, (0.1, 0.2, 0.3, 0.4, 0.0)))
+    assert stage.view.state.shares == (("a", 0.1), ("b", 0.2), ("c", 0.3), ("d", 0.4), ("e", 0.0))
+    stage.train(LossShared(9, (0.5, 0.5)), step_fact(9))  # not of these classes
+    assert stage.view.state.shares == ()
+
+
+def test_that_a_finished_run_shows_who_owned_its_loss_last(stage: Stage, tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    log = open_run(run)
+    for share in (0.2, 0.4):
+        log.append(LossShared(50, (share, 1 - share, 0.0, 0.0, 0.0)))
+    log.close()
+    stage.session.publish([RunOpened(str(run))])
+    stage.pull("open run")
+    assert stage.view.state.shares[:2] == (("a", 0.4), ("b", 0.6))
+
+
 def test_that_opening_a_run_twice_does_not_double_its_curves(stage: Stage, tmp_path: Path) -> None:
     run = make_run(tmp_path)
     for _ in range(2):
@@ -456,6 +478,22 @@ def test_that_losses_of_different_kinds_are_told_apart_in_words() -> None:
     assert sentence.startswith("3 runs are compared. Their losses are of different kinds")
     assert "Mean squared error, Cross-entropy" in sentence
     assert "different datasets" in sentence
+
+
+@pytest.mark.parametrize(
+    ("settings", "differ"),
+    [
+        (["loss.class_weights=equal"], True),
+        (["loss.name=focal", "loss.focus=1"], True),
+        (["loss.focus=1"], False),  # of no loss but focal
+    ],
+)
+def test_that_losses_that_weigh_pixels_differently_are_not_compared(settings: list[str], differ: bool) -> None:
+    records = [RunRecord(name, name) for name in "ab"]
+    base = [setting for setting in settings if setting.startswith("loss.name")]
+    records[0].config = config.override(config.TrainConfig(), base)
+    records[1].config = config.override(config.TrainConfig(), settings)
+    assert ("weigh pixels differently" in describe_comparison(records)) is differ
 
 
 def list_runs(stage: Stage) -> None:

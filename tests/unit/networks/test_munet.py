@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from segbench.config import MUnetConfig
+from segbench.architectures import MUnetConfig
 from segbench.networks import build_network, count_parameters
 from segbench.networks.munet import MUnet
 

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 import torch
 
+from segbench.config import FITTING, LossConfig
 from segbench.data.dataset import Dataset
 from segbench.events import Progressed
-from segbench.losses import LOSSES
+from segbench.losses import Loss, bce, build_loss, weigh_classes
 from segbench.records import IGNORE, Baselines, ClassInfo, ClassTable, Sample
 from segbench.targets import TargetKind, build_target
 from segbench.training import baselines
-from segbench.training.baselines import measure_baselines
+from segbench.training.baselines import measure_baselines, measure_shares
 
 Found = TypeVar("Found")
 CLASSES = tuple(ClassInfo(name, (0, 0, 0)) for name in ("ground", "sky", "tree"))
@@ -41,11 +42,20 @@ def make_fields(sizes: list[tuple[int, int]], background: int = 0) -> tuple[Data
     return Dataset.from_samples(samples, table, "fields"), np.concatenate(known)
 
 
-def measure(kind: TargetKind, loss: str, dataset: Dataset, batch: int) -> Baselines:
-    classes = dataset.info.classes
-    assert classes is not None
-    job = measure_baselines(build_target(kind, classes), LOSSES[kind, loss], dataset, np.arange(len(dataset)), batch)
-    return exhaust(job)[0]
+def measure_with(
+    kind: TargetKind, loss: Loss, dataset: Dataset, indices: np.ndarray, batch: int
+) -> tuple[Baselines, list[Progressed]]:
+    assert dataset.info.classes is not None
+    target = build_target(kind, dataset.info.classes)
+    shares, told = exhaust(measure_shares(target, dataset, indices, batch))
+    found, rest = exhaust(measure_baselines(target, loss, dataset, indices, batch, shares))
+    return found, [*told, *rest]
+
+
+def measure(kind: TargetKind, loss: str, dataset: Dataset, batch: int, indices: np.ndarray | None = None) -> Baselines:
+    assert dataset.info.classes is not None
+    function = build_loss(LossConfig(target=kind, name=loss), dataset.info.classes)  # type: ignore[arg-type]
+    return measure_with(kind, function, dataset, np.arange(len(dataset)) if indices is None else indices, batch)[0]
 
 
 def test_that_the_best_constant_of_planes_is_their_share_of_the_known_pixels() -> None:
@@ -83,37 +93,58 @@ def test_that_neither_batches_nor_filled_up_images_change_the_shares(batch: int)
         seen.append(outputs[0, :, 0, 0].sigmoid())
         return torch.zeros(())
 
-    assert dataset.info.classes is not None
-    exhaust(measure_baselines(build_target("planes", dataset.info.classes), remember, dataset, np.arange(5), batch))
+    measure_with("planes", remember, dataset, np.arange(5), batch)
     share = torch.tensor([(labels == k).mean() for k in range(3)], dtype=torch.float32)
     assert torch.allclose(seen[1], share)
 
 
 def test_that_no_other_constant_is_better_on_overlapping_shapes(shapes: Dataset) -> None:
-    classes = shapes.info.classes
-    assert classes is not None
     planes = torch.from_numpy(np.stack([shapes.read(i).planes(5) for i in range(12)])).float()
-    found = measure_on_train("planes", "bce", shapes)
+    found = measure("planes", "bce", shapes, 12, np.arange(12))
     share = planes.mean(dim=(0, 2, 3))
     for factor in (0.8, 1.25):
         other = (share * factor).logit()[None, :, None, None].expand_as(planes)
         assert found.best_constant is not None
-        assert found.best_constant < LOSSES["planes", "bce"](other, planes, None).item()
+        assert found.best_constant < bce(other, planes, None).item()
 
 
-def measure_on_train(kind: TargetKind, loss: str, dataset: Dataset) -> Baselines:
-    assert dataset.info.classes is not None
-    return exhaust(
-        measure_baselines(build_target(kind, dataset.info.classes), LOSSES[kind, loss], dataset, np.arange(12), 12)
-    )[0]
+@pytest.mark.parametrize(("kind", "name"), [("values", "mse"), ("planes", "bce"), ("labels", "cross_entropy")])
+def test_that_no_other_constant_is_better_where_classes_are_weighed(kind: TargetKind, name: str) -> None:
+    dataset, labels = make_fields([(8, 6)] * 4)
+    classes = dataset.info.classes
+    assert classes is not None
+    config = LossConfig(target=kind, name=name, class_weights="equal")  # type: ignore[arg-type]
+    target, indices = build_target(kind, classes), np.arange(4)
+    shares, _ = exhaust(measure_shares(target, dataset, indices, 4))
+    assert shares.tolist() == pytest.approx([(labels == k).mean() for k in range(3)])
+    weights = weigh_classes(config, classes, shares)
+    loss = build_loss(config, classes, weights)
+    found, _ = exhaust(measure_baselines(target, loss, dataset, indices, 4, shares, weights))
+    assert weights is not None
+    if kind == "labels":
+        assert found.best_constant == pytest.approx(np.log(3))  # all classes alike
+    elif kind == "planes":
+        assert found.best_constant == pytest.approx(np.log(2))  # yes and no alike
+    masks = torch.from_numpy(np.stack([dataset.read(i).masks for i in range(4)]))
+    truth, known = target.encode(masks)
+    constant = torch.zeros(3, requires_grad=True)
+    search = torch.optim.LBFGS([constant], max_iter=100, line_search_fn="strong_wolfe")
+
+    def descend() -> torch.Tensor:
+        search.zero_grad()
+        reached = loss(constant[None, :, None, None].expand(4, 3, 8, 6), truth, known)
+        reached.backward()  # type: ignore[no-untyped-call]
+        return reached
+
+    search.step(descend)
+    reached = descend().item()
+    assert reached == pytest.approx(found.best_constant, rel=1e-3)
 
 
 def test_that_large_data_are_measured_on_a_part_and_progress_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(baselines, "MEASURED_PIXELS", 4 * 48)
     dataset, _ = make_fields([(8, 6)] * 20)
-    assert dataset.info.classes is not None
-    target = build_target("planes", dataset.info.classes)
-    _, told = exhaust(measure_baselines(target, LOSSES["planes", "bce"], dataset, np.arange(20), 2))
+    _, told = measure_with("planes", bce, dataset, np.arange(20), 2)
     assert [(p.done, p.total) for p in told] == [(2, 8), (4, 8), (6, 8), (8, 8)]
 
 
@@ -121,6 +152,6 @@ def test_that_data_without_a_known_pixel_have_finite_baselines() -> None:
     blank = np.full((4, 4), IGNORE, np.uint8)
     sample = Sample(0, "0", "train", np.zeros((4, 4, 3), np.uint8), blank)
     dataset = Dataset.from_samples([sample], ClassTable(CLASSES, exclusive=True, background=0), "void")
-    for kind, loss in LOSSES:
+    for kind, loss in [(kind, loss) for kind, losses in FITTING.items() for loss in losses]:
         found = measure(kind, loss, dataset, batch=1)  # type: ignore[arg-type]
         assert found.nothing == found.best_constant == 0

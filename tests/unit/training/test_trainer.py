@@ -13,12 +13,13 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from segbench.config import TrainConfig, override, parse, to_dict
+from segbench.config import TrainConfig, override, parse
 from segbench.data.dataset import Dataset, open_dataset
 from segbench.errors import OutOfMemory, SegbenchError
 from segbench.events import (
     CheckpointSaved,
     EpochDone,
+    LossShared,
     PreviewsUpdated,
     Progressed,
     StepDone,
@@ -28,6 +29,7 @@ from segbench.events import (
 from segbench.formats.checkpoints import read_checkpoint
 from segbench.formats.runs import Run, create_run, open_run
 from segbench.inference.predictor import load_predictor
+from segbench.knobs import to_dict
 from segbench.records import IGNORE, ClassInfo, ClassTable, Sample
 from segbench.training import trainer
 from segbench.training.trainee import build_trainee, resume
@@ -62,7 +64,7 @@ def test_that_the_loss_falls_and_every_fact_is_told_and_logged(tmp_path: Path, s
     assert epochs[1].train_loss == pytest.approx(np.mean(losses[3:6]))
     assert isinstance(events[-1], TrainingEnded)
     assert events[-1].reason == "completed"
-    kept = (TrainingStarted, StepDone, EpochDone, CheckpointSaved, TrainingEnded)
+    kept = (TrainingStarted, StepDone, LossShared, EpochDone, CheckpointSaved, TrainingEnded)
     assert list(open_run(run.path).events()) == [e for e in events if isinstance(e, kept)]
     assert run.checkpoint("best").exists()
 
@@ -307,6 +309,18 @@ def test_that_label_data_of_mixed_sizes_with_void_trains(tmp_path: Path, setting
     assert epochs[-1].train_loss < epochs[0].train_loss
     assert epochs[-1].scores is not None
     assert epochs[-1].scores.pixel_accuracy is not None
+
+
+@pytest.mark.parametrize("loss", ["focal", "border"])
+def test_that_each_loss_of_labels_trains(tmp_path: Path, loss: str) -> None:
+    dataset = make_labels(8)
+    config = one_class_a_pixel([f"loss.name={loss}", "loss.class_weights=frequency"])
+    events = list(train(config, dataset, start(tmp_path, dataset, config)))
+    epochs = [e for e in events if isinstance(e, EpochDone)]
+    assert epochs[-1].train_loss < epochs[0].train_loss
+    shares = [e.shares for e in events if isinstance(e, LossShared)]
+    assert len(shares[-1]) == 2
+    assert sum(shares[-1]) == pytest.approx(1)
 
 
 def open_files(folder: Path, images: list[NDArray[Any]]) -> Dataset:

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from segbench.convolution.code import write_layer
 from segbench.convolution.coverage import Coverage, Repair, find_repairs, judge
-from segbench.convolution.geometry import Pair
-from segbench.convolution.verdict import write_law, write_verdict
+from segbench.convolution.geometry import Geometry, Pair
+from segbench.convolution.verdict import judge_reading, write_law, write_reading, write_verdict
 from segbench.gui.panels.convolution.lab import Lab
 from segbench.gui.panels.convolution.operation_picture import Plate, find_problem, write_size
 from segbench.gui.widgets.cells import Cells, Marks
@@ -38,6 +38,7 @@ class CoveragePicture:
     law: str
     code: str
     repairs: tuple[RepairPicture, ...]
+    of_input: bool = False  # the counts are of the input's pixels
 
 
 def resolve_coverage(lab: Lab) -> CoveragePicture:
@@ -46,20 +47,30 @@ def resolve_coverage(lab: Lab) -> CoveragePicture:
     if (problem := find_problem(geometry)) is not None:
         empty = Plate("Inputs that reach an output pixel", "none", None, Marks(), "\n\n".join(problem))
         return CoveragePicture(empty, problem[0], None, problem[1], "", ())
-    counts = geometry.count_inputs()
-    pointed = None if lab.of_input or lab.pointed is None else _clip(lab.pointed, geometry.output)
-    plate = Plate(
-        "Inputs that reach an output pixel", write_size(geometry.output), _paint(counts), Marks(cursor=pointed)
+    counts = geometry.count_inputs() if geometry.transposed else geometry.count_outputs()
+    holes = bool((counts == 0).any())
+    pointed = None
+    if lab.pointed is not None and lab.of_input != geometry.transposed:
+        pointed = _clip(lab.pointed, geometry.output if geometry.transposed else geometry.size)
+    title = (
+        "Inputs that reach an output pixel" if geometry.transposed else "Places of the kernel that read an input pixel"
     )
+    size = geometry.output if geometry.transposed else geometry.size
     repairs = tuple(_draw_repair(repair, channels) for repair in find_repairs(geometry))
     return CoveragePicture(
-        plate,
-        write_verdict(geometry),
-        judge(geometry),
+        Plate(title, write_size(size), _paint(counts), Marks(cursor=pointed)),
+        write_verdict(geometry) if geometry.transposed else write_reading(geometry),
+        judge(geometry) if geometry.transposed else _judge_reading(geometry, holes),
         write_law(geometry),
         write_layer(geometry, *channels),
         repairs,
+        of_input=not geometry.transposed,
     )
+
+
+def _judge_reading(geometry: Geometry, unread: bool) -> Coverage:
+    """Of a convolution's input: pixels that are unread at the border alone are worth a warning, not an alarm."""
+    return "full" if not unread else "holes" if judge_reading(geometry) == "holes" else "uneven"
 
 
 def _draw_repair(repair: Repair, channels: Pair) -> RepairPicture:

@@ -16,6 +16,7 @@ LAW = (
     "The law, along one axis and away from the borders: there are no holes if and only if gcd(d, s) = 1 and k ≥ s; "
     "and the coverage is even if and only if s also divides k."
 )
+LEGEND = "Darker: more. Striped: none at all."
 ROLES: dict[Coverage | None, Mark] = {"full": "good", "uneven": "warning", "holes": "bad", None: "bad"}
 MOST_REPAIRS = 3
 
@@ -82,11 +83,15 @@ class CoverageTab(QWidget):
         self.rule = build_label(LAW, "coverage_rule", "muted", wrap=True)
         self.offer: QLabel = build_label("Ways to the same output size", "coverage_offer", "heading")
         self.cards = [RepairCard(number) for number in range(MOST_REPAIRS)]
+        left = QVBoxLayout()
+        left.setSpacing(GRID)
+        left.addWidget(self.counts, 1)
+        for label in (build_label(LEGEND, "coverage_legend", "muted", wrap=True), self.rule, self.code):
+            left.addWidget(label)
         right = QVBoxLayout()
         right.setSpacing(GRID)
-        for label in (self.verdict, self.law, self.rule, self.code):
-            right.addWidget(label)
-        right.addSpacing(GRID)
+        right.addWidget(self.verdict)
+        right.addWidget(self.law)
         right.addWidget(self.offer)
         for card in self.cards:
             card.chosen.connect(self.repair_chosen)
@@ -95,12 +100,14 @@ class CoverageTab(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(3 * GRID)
-        row.addWidget(self.counts, 1)
+        row.addLayout(left, 1)
         row.addLayout(right, 1)
+        self._of_input = False
         for signal in (self.counts.cell_hovered, self.counts.cell_selected):
-            signal.connect(lambda row, column: row >= 0 and self.pointed.emit(row, column, False))
+            signal.connect(lambda row, column: row >= 0 and self.pointed.emit(row, column, self._of_input))
 
     def show_picture(self, picture: CoveragePicture) -> None:
+        self._of_input = picture.of_input
         show_plate(self.counts, picture.counts)
         self.verdict.setText(picture.verdict)
         mark(self.verdict, "heading")

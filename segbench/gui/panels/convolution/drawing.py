@@ -8,7 +8,7 @@ from io import BytesIO
 from pathlib import Path
 
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QRectF, QSize, Qt
-from PySide6.QtGui import QFont, QImage, QPainter
+from PySide6.QtGui import QFont, QFontMetricsF, QImage, QPainter
 from PySide6.QtSvg import QSvgGenerator
 
 from segbench.convolution.code import write_layer
@@ -58,7 +58,8 @@ def _draw_plate(painter: QPainter, rect: QRectF, plate: Plate, theme: Theme, bol
     painter.setFont(bold)
     painter.setPen(theme.text)
     head = QRectF(rect.x(), rect.y(), rect.width(), CAPTION)
-    _write(painter, head, plate.title)
+    room = head.width() - QFontMetricsF(font).horizontalAdvance(f"   {plate.note}")
+    _write(painter, head, QFontMetricsF(bold).elidedText(plate.title, Qt.TextElideMode.ElideRight, room))
     painter.setFont(font)
     painter.setPen(theme.muted)
     painter.drawText(head, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop), plate.note)
@@ -125,7 +126,7 @@ def film(path: str, lab: Lab, speed: int, theme: Theme, font: QFont) -> Generato
 
     total = count_frames(lab)
     width = lab.geometry.output[1]
-    frames = []
+    frames: list[Image.Image] = []
     for place in range(total):
         yield Progressed("drawing", place, total)
         pointed = replace(lab, pointed=(place // width, place % width), of_input=False)
@@ -134,7 +135,8 @@ def film(path: str, lab: Lab, speed: int, theme: Theme, font: QFont) -> Generato
         frame = Image.frombuffer(
             "RGB", (painted.width(), painted.height()), raw, "raw", "RGB", painted.bytesPerLine(), 1
         )
-        frames.append(frame.quantize(128, dither=Image.Dither.NONE))
+        # One palette for all: then a frame only holds what has changed
+        frames.append(frame.quantize(palette=frames[0]) if frames else frame.quantize(128, dither=Image.Dither.NONE))
     data = BytesIO()
     frames[0].save(
         data, "GIF", save_all=True, append_images=frames[1:], duration=max(20, 1000 // speed), loop=0, optimize=False

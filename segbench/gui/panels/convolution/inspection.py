@@ -11,10 +11,11 @@ from segbench.config import find_presets
 from segbench.convolution.geometry import Pair
 from segbench.events import Event, JobCancelled, JobDone, JobFailed
 from segbench.gui.panels.convolution.work import WITHOUT_DATA, Inspected, list_network, open_network_layer
+from segbench.gui.widgets.choice_words import describe_choice, describe_preset
 from segbench.records import CheckpointInfo, NetworkSummary
 
 if TYPE_CHECKING:
-    from segbench.config import NetworkConfig
+    from segbench.architectures import NetworkConfig
     from segbench.gui.session import Session
     from segbench.jobs import JobRunner
 
@@ -91,6 +92,13 @@ class Inspection:
         work = open_network_layer(chosen, layer, call, self._session.dataset, self._session.sample)
         self._jobs.start("open layer", work, title=f"Opening {layer}", lane="io", newest_wins=True)
 
+    def describe_layer(self) -> str:
+        """What the layer opened last shows, in a sentence."""
+        trained = self._find_chosen(self._find_choices()).path != ""
+        kernel = "Its trained kernel" if trained else "Its kernel as it is drawn at the start, untrained"
+        entering = "the sample on screen" if self._session.dataset is not None else "a generated picture of shapes"
+        return f"{kernel}, and what really enters it for {entering}."
+
     def handle(self, events: Sequence[Event]) -> bool:
         """Takes the table; True if there is something new to show."""
         news = False
@@ -115,7 +123,8 @@ class Inspection:
             settings = preset.config.network
             if settings not in known:
                 known.append(settings)
-                found.append(Inspected(f"Fresh network of the preset {preset.name}", "", settings, classes))
+                name = describe_choice("network.name", preset.network)
+                found.append(Inspected(f"Untrained {name}: {describe_preset(preset.name)}", "", settings, classes))
         return tuple(found)
 
     def _find_chosen(self, choices: tuple[Inspected, ...]) -> Inspected:

@@ -113,6 +113,7 @@ class Knobs(QWidget):
             slider.sliderPressed.connect(self._begin_gesture)
             slider.setMinimumWidth(48)
             box.setObjectName(f"box_{name}")
+            box.setKeyboardTracking(False)  # of 12, the 1 would throw rows away
             box.setFixedWidth(52)
             label.setBuddy(box)
             grid.addWidget(label, row, 0)
@@ -136,6 +137,7 @@ class Knobs(QWidget):
         self.seed.setAccessibleName("Seed of the random values")
         self.seed.setToolTip("Seed: the same number draws the same values")
         self.seed.setRange(0, 9999)
+        self.seed.setKeyboardTracking(False)
         self.seed.setFixedWidth(64)
         self.source.activated.connect(lambda _index: self._choose_values())
         self.seed.valueChanged.connect(lambda _value: self._choose_values())
@@ -171,7 +173,7 @@ class Knobs(QWidget):
         grid.setColumnMinimumWidth(0, self.fontMetrics().horizontalAdvance("Output channel"))
         grid.setColumnStretch(2, 1)
         self.summed: QCheckBox = build_check(
-            "Sum of all input channels, and bias",
+            "All input channels, and bias",
             "summed",
             "On: what the layer really gives. Off: what the chosen input channel alone adds to it.",
         )
@@ -228,3 +230,4 @@ class Knobs(QWidget):
             of.setText(f"of {count}")
             box.setToolTip(f"0 to {count - 1}")
         self.summed.setChecked(lab.summed)
+        self.summed.setVisible(lab.topic == "operation")  # the matrix and the counts are those of one pair

@@ -21,7 +21,8 @@ Part = Literal["input", "kernel"]  # what can be edited
 @dataclass(frozen=True, eq=False, slots=True)
 class Lab:
     """operation: its values, also where its geometry fits nothing. name, note: of the preset or layer it came from, "" once changed.
-    source: how values are made when a size changes; "own": kept, and repeated where there is more room.
+    source: how values are made when a size changes; "own": kept, and repeated where there is more room; `kept` has them as they were
+    before a size changed, so that the way to a size does not matter.
     pair: the input and output channel looked at. summed: the output shows all input channels and the bias, not the pair alone.
     pointed: the pixel looked at, of the output or (of_input) of the input; None: none.
     layout: what is a vector in the matrix picture; letters: a, b, c ... for the kernel's numbers; drawn: the strided matrix as slide
@@ -43,6 +44,7 @@ class Lab:
     drawn: bool = False
     back: bool = False
     atrous: Atrous = field(default_factory=Atrous)
+    kept: Operation | None = None
 
     @property
     def geometry(self) -> Geometry:
@@ -83,20 +85,25 @@ def open_preset(preset: Preset, before: Lab | None = None) -> Lab:
 
 def change_geometry(lab: Lab, geometry: Geometry) -> Lab:
     """Other knobs; values are made anew where a size changed, as the source says."""
-    operation = lab.operation
+    operation, kept = lab.operation, lab.kept or lab.operation
     x_IHW, weight_IOHW = operation.x_IHW, operation.weight_IOHW
     if geometry.size != x_IHW.shape[1:]:
-        x_IHW = _refill(lab, x_IHW, geometry.size)
+        x_IHW = _refill(lab, kept.x_IHW, geometry.size)
     if geometry.kernel != weight_IOHW.shape[2:]:
-        weight_IOHW = _refill(lab, weight_IOHW, geometry.kernel)
+        weight_IOHW = _refill(lab, kept.weight_IOHW, geometry.kernel)
     return replace(
-        lab, operation=Operation(geometry, x_IHW, weight_IOHW, operation.bias_O), name="", note="", pointed=None
+        lab,
+        operation=Operation(geometry, x_IHW, weight_IOHW, operation.bias_O),
+        kept=kept,
+        name="",
+        note="",
+        pointed=None,
     )
 
 
 def refill(lab: Lab, source: Source, seed: int) -> Lab:
     """The same geometry with other values, one channel each."""
-    lab = replace(lab, source=source, seed=seed, name="", note="", pair=(0, 0), summed=False)
+    lab = replace(lab, source=source, seed=seed, name="", note="", kept=None, pair=(0, 0), summed=False)
     x_HW, kernel = (
         _make(source, seed + part, shape) for part, shape in enumerate((lab.geometry.size, lab.geometry.kernel))
     )
@@ -112,7 +119,7 @@ def edit(lab: Lab, part: Part, row: int, column: int, value: float) -> Lab:
     else:
         weight_IOHW[(*lab.pair, row, column)] = value
     changed = Operation(operation.geometry, x_IHW, weight_IOHW, operation.bias_O)
-    return replace(lab, operation=changed, source="own", name="", note="")
+    return replace(lab, operation=changed, kept=None, source="own", name="", note="")
 
 
 def _refill(lab: Lab, values: Floats, shape: Pair) -> Floats:

@@ -18,7 +18,7 @@ TIPS = (
     "Channels in and out, kernel k, stride s, padding p, dilation d, output padding o, where they are not the default",
     "Height × width of its output, for an image of the size above",
     "Learnable numbers",
-    "Learnable numbers of it that never receive a gradient: they stay as they were drawn",
+    "Learnable numbers of it that never receive a gradient: they keep the numbers they began with",
     "Multiply-accumulates for one image, over all its calls",
     "Input pixels that can reach one output pixel, at most",
     "Do all output pixels hear of the input? holes: some never do; uneven: some of more pixels than others. "
@@ -29,7 +29,7 @@ SORT_ROLE = Qt.ItemDataRole.UserRole + 1
 NAME_ROLE = Qt.ItemDataRole.UserRole + 2
 KIND_WORDS = {
     "conv": "Convolution",
-    "conv_transpose": "Transpose convolution",
+    "conv_transpose": "Transpose",
     "norm": "Normalisation",
     "pool": "Pooling",
     "linear": "Linear",
@@ -181,5 +181,5 @@ class LayerFilter(QSortFilterProxyModel):
         layer = self._table.layers[row]
         if self._convolutions_only and layer.kind not in CONVOLUTIONS:
             return False
-        text = " ".join(describe_layer(layer)).casefold()
+        text = " ".join((*describe_layer(layer), "no gradient" if layer.unreached_parameters else "")).casefold()
         return all(word in text for word in self._words)

@@ -66,18 +66,17 @@ def write_sentence(scene: Scene) -> str:
 
 
 def _write_place(scene: Scene) -> str:
-    """Which row or column of the matrix is pointed at, counted from one as the lecture does."""
-    side = scene.product if scene.of_product else scene.source
+    """Which row or column of the matrix is pointed at, counted from 0 as everywhere."""
     if scene.lab.layout == "kernel" and not scene.of_product:
         count = len(scene.partners)
         return f"{count} of {scene.matrix_shape[0] * scene.matrix_shape[1]:,} cells"
     word = "Row" if scene.of_product and scene.lab.layout == "input" else "Column"
-    return f"{word} {_number(scene):,} of {side.count:,}"
+    return f"{word} {_number(scene):,}"
 
 
 def _number(scene: Scene) -> int:
     assert scene.pointed is not None
-    return (scene.product if scene.of_product else scene.source).find_number(scene.pointed) + 1
+    return (scene.product if scene.of_product else scene.source).find_number(scene.pointed)
 
 
 def _write_window(scene: Scene) -> str:

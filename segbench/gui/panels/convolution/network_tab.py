@@ -129,7 +129,7 @@ class NetworkTab(QWidget):
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setStretchLastSection(True)
         header.setHighlightSections(False)
-        for section, width in enumerate((210, 180, 190, 90, 100, 100, 80, 130)):
+        for section, width in enumerate((205, 165, 180, 80, 100, 100, 80, 125)):
             table.setColumnWidth(section, width)
         table.activated.connect(lambda _index: self.open_selected())
         table.selectionModel().selectionChanged.connect(lambda _new, _old: self._offer())
@@ -172,7 +172,7 @@ class NetworkTab(QWidget):
         if summary.unreached_parameters:
             idle = sum(1 for layer in summary.layers if layer.unreached_parameters)
             flags.append(
-                f"{summary.unreached_parameters:,} parameters in {idle} layers never receive a gradient: they stay as they were drawn."
+                f"{summary.unreached_parameters:,} parameters in {idle} layers never receive a gradient: they keep the numbers they began with."
             )
         self.flags.setText(" ".join(flags) or "No holes, and every parameter receives a gradient.")
         mark(self.flags, "warning" if flags else "good")

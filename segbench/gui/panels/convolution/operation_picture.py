@@ -59,7 +59,7 @@ def resolve_operation(lab: Lab) -> OperationPicture:
         _draw_stuffed(lab, pointed),
         _draw_sweeping(lab, pointed),
         Plate(
-            "Output" if not lab.summed else f"Output channel {lab.pair[1]}",
+            _title_output(lab),
             write_size(geometry.output),
             Cells(output),
             Marks(
@@ -153,15 +153,22 @@ def _title_input(lab: Lab) -> tuple[str, str]:
 
 
 def _title_kernel(lab: Lab) -> tuple[str, str]:
-    return "Kernel", write_size(lab.geometry.kernel)
+    single = lab.operation.channels == (1, 1)
+    return "Kernel" if single else f"Kernel from {lab.pair[0]} to {lab.pair[1]}", write_size(lab.geometry.kernel)
+
+
+def _title_output(lab: Lab) -> str:
+    channels = lab.operation.channels
+    if channels == (1, 1):
+        return "Output"
+    return f"Output channel {lab.pair[1]} of {channels[1]}" if lab.summed else f"Part of input channel {lab.pair[0]}"
 
 
 def _title_stuffed(geometry: Geometry) -> tuple[str, str]:
-    if not geometry.transposed:
-        title = "Padded input" if max(geometry.rows.padding, geometry.columns.padding) else "Swept input: no padding"
-    else:
-        zeros = "zeros between and around" if max(geometry.rows.stride, geometry.columns.stride) > 1 else "zeros around"
-        title = f"Swept input: {zeros}"
+    around = max(geometry.rows.border, geometry.columns.border) > 0
+    between = geometry.transposed and max(geometry.rows.stride, geometry.columns.stride) > 1
+    places = " and ".join([*(["between"] if between else []), *(["around"] if around else [])])
+    title = f"Swept input: zeros {places}" if places else "Swept input: no zeros"
     return title, write_size(geometry.stuffed)
 
 
@@ -279,7 +286,7 @@ def _write_terms(lab: Lab, output: Floats, pointed: Pair) -> str:
         zeros = "No tap meets an input pixel: a hole."
     if not lab.summed:
         return f"{head}{text}" + (f"\n{zeros}" if silent else "")
-    parts = [f"{text}   (input channel {i})"]
+    parts = [f"{text}   (input\u00a0channel\u00a0{i})"]
     if (more := lab.operation.channels[0] - 1) > 0:
         others = _sum_others(lab, terms)
         parts.append(f"+ {_wrap(others)}   (the other {f'{more} input channels' if more > 1 else 'input channel'})")

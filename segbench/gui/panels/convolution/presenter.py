@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Hashable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -56,6 +57,7 @@ MOST_NUMBERS_IN_CODE = 1500  # above, the code holds the channels looked at alon
 class ConvolutionView(Protocol):
     """What the presenter asks of the view."""
 
+    def keeping_focus(self) -> AbstractContextManager[None]: ...
     def show_lab(self, lab: Lab) -> None: ...
     def show_operation(self, picture: OperationPicture) -> None: ...
     def show_matrix(self, picture: MatrixPicture) -> None: ...
@@ -63,6 +65,9 @@ class ConvolutionView(Protocol):
     def show_atrous(self, picture: AtrousPicture) -> None: ...
     def show_network(self, state: NetworkState) -> None: ...
     def show_proof(self, proof: Proof | None, busy: bool) -> None: ...
+    def show_news(self, text: str) -> None:
+        """One line that something was done; it passes."""
+
     def remember(self, text: str, before: Lab, after: Lab, gesture: Hashable) -> None: ...
 
 
@@ -97,6 +102,11 @@ class ConvolutionPresenter:
     def open_preset(self, number: int) -> None:
         preset = PRESETS[number]
         self._change(preset.name, open_preset(preset, self.lab))
+
+    def keep_own(self) -> None:
+        """The numbers on screen are the user's own from now on, no example's."""
+        if self.lab.name:
+            self._change("Own numbers", replace(self.lab, name="", note="", source="own"))
 
     def step_preset(self, by: int) -> None:
         """The next or previous example; from elsewhere, the first."""
@@ -165,8 +175,15 @@ class ConvolutionPresenter:
 
     def take_repair(self, repair: Repair) -> None:
         """The repaired operation takes the place of the other; the coverage page stays."""
-        lab = replace(self.lab, operation=_fit_channels(self.lab.operation, repair), source="count", name="", note="")
-        self._change("Repair", change_geometry(replace(lab, pair=(0, 0), summed=False), repair.geometry))
+        operation = _fit_channels(self.lab.operation, repair)
+        lab = replace(self.lab, operation=operation, kept=None, source="count", name="", note="")
+        lab = change_geometry(replace(lab, pair=(0, 0), summed=False), repair.geometry)
+        if repair.resized:
+            height, width = repair.geometry.size
+            lab = replace(
+                lab, note=f"The input is the former one, enlarged to {height} × {width} (each pixel repeated)."
+            )
+        self._change("Repair", lab)
 
     def prove(self) -> None:
         """Asks torch, in the io lane."""
@@ -185,14 +202,16 @@ class ConvolutionPresenter:
             i, o = self.lab.pair
             pair = operation.weight_IOHW[i : i + 1, o : o + 1]
             operation = Operation(operation.geometry, operation.x_IHW[i : i + 1], pair, np.zeros(1))
+            if self.lab.operation.channels != (1, 1):
+                return f"# Input channel {i} to output channel {o} alone, without the bias\n{write_code(operation)}"
         return write_code(operation)
 
     def save_file(self, path: str, data: bytes) -> None:
-        self._jobs.start("save picture", save_bytes(path, data), title="Saving a picture", lane="io")
+        self._jobs.start("save lab picture", save_bytes(path, data), title="Saving a picture", lane="io")
 
     def save_film(self, film: Generator[WorkEvent, None, Any]) -> None:
         """`film` paints and writes in the job's thread."""
-        self._jobs.start("save film", film, title="Drawing the film", lane="io")
+        self._jobs.start("save lab picture", film, title="Drawing the film", lane="io")
 
     # Networks ---------------------------------------------------------------------------------------------------------------
 
@@ -223,6 +242,8 @@ class ConvolutionPresenter:
                     self._view.show_proof(None, False)
                 case JobDone(kind="open layer", result=OpenedLayer() as layer):
                     self._open(layer)
+                case JobDone(kind="save lab picture", result=path):
+                    self._view.show_news(f"Saved {path}")
                 case LayersRequested(path=path, settings=settings):
                     self._inspection.look_into(path, settings)
                     self.use(replace(self.lab, topic="network"))
@@ -239,11 +260,10 @@ class ConvolutionPresenter:
             layer.weight_IOHW.astype(np.float64),
             layer.bias_O.astype(np.float64),
         )
-        note = "Its trained kernel, and what really enters it for the sample on screen."
         lab = Lab(
             operation,
             layer.name,
-            note,
+            self._inspection.describe_layer(),
             source="own",
             seed=self.lab.seed,
             summed=True,
@@ -259,6 +279,10 @@ class ConvolutionPresenter:
 
     def _show(self) -> None:
         """The page in front, made from the state alone."""
+        with self._view.keeping_focus():
+            self._show_all()
+
+    def _show_all(self) -> None:
         lab = self.lab
         self._view.show_lab(lab)
         match lab.topic:

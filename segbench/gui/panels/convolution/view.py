@@ -3,11 +3,12 @@ convolution and the open network."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QAction, QFont, QGuiApplication, QHideEvent, QShowEvent, QStandardItemModel, QUndoStack
 from PySide6.QtWidgets import (
     QApplication,
@@ -32,10 +33,10 @@ from segbench.gui.panels.convolution.matrix_tab import MatrixTab
 from segbench.gui.panels.convolution.network_tab import NetworkTab
 from segbench.gui.panels.convolution.operation_tab import OperationTab
 from segbench.gui.panels.convolution.presenter import ConvolutionPresenter
-from segbench.gui.theme import GRID, current_theme
+from segbench.gui.theme import GRID, Mark, current_theme, mark
 from segbench.gui.undo import Change
-from segbench.gui.widgets.class_marks import SegmentButton
-from segbench.gui.widgets.parts import build_label, build_tool
+from segbench.gui.widgets.class_marks import ElidedLabel, SegmentButton
+from segbench.gui.widgets.parts import build_tool
 
 if TYPE_CHECKING:
     from segbench.gui.panels.convolution.atrous_picture import AtrousPicture
@@ -53,7 +54,17 @@ TOPICS: tuple[tuple[Topic, str, str], ...] = (
     ("network", "Network", "The layers of the open network, and the way into each of them"),
 )
 HAND_MADE = "Own numbers"
+NEWS_MS = 6000
 WITH_KNOBS = ("operation", "matrix", "coverage")
+OF_THE_OPERATION = (
+    "play",
+    "step_back",
+    "step_forth",
+    "kind",
+    "code",
+    "picture",
+    "film",
+)  # actions that go with the knobs
 SUFFIXES = {"PNG picture (*.png)": "png", "SVG drawing (*.svg)": "svg"}
 
 
@@ -116,6 +127,8 @@ class ConvolutionView(QWidget):
         row.addSpacing(4)
         self.before = build_tool("◀", "example_before", "Previous example (Ctrl+PgUp)")
         self.after = build_tool("▶", "example_after", "Next example (Ctrl+PgDown)")
+        self.before.setAccessibleName("Previous example")
+        self.after.setAccessibleName("Next example")
         row.addWidget(self.before)
         row.addWidget(self.after)
         row.addStretch(1)
@@ -148,9 +161,22 @@ class ConvolutionView(QWidget):
             self.examples.setItemData(self.examples.count() - 1, preset.note, Qt.ItemDataRole.ToolTipRole)
 
     def _build_note(self) -> QWidget:
-        self.note = build_label("", "lab_note", "muted", wrap=True)
-        self.note.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        """One line that is always there, so that the knobs never move under the mouse."""
+        self.note = ElidedLabel("")
+        self.note.setObjectName("lab_note")
+        self.note.setFixedHeight(self.fontMetrics().height() + 2)
+        self.note.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self._news = QTimer(self)
+        self._news.setSingleShot(True)
+        self._news.setInterval(NEWS_MS)
+        self._news.timeout.connect(lambda: self._show_note(self._presenter.lab.note))
         return self.note
+
+    def _show_note(self, text: str, role: Mark = "muted") -> None:
+        self._news.stop()
+        self.note.setText(text)
+        self.note.setToolTip(text)
+        mark(self.note, role)
 
     def _connect(self) -> None:
         ask, knobs = self._presenter, self.knobs
@@ -183,6 +209,7 @@ class ConvolutionView(QWidget):
         ask = self._presenter
         for number, (topic, text, tip) in enumerate(TOPICS):
             self._add(f"topic_{topic}", text, partial(ask.set_topic, topic), f"Alt+{number + 1}", tip)
+        self._separate()
         self._add("example_before", "Previous example", lambda: ask.step_preset(-1), "Ctrl+PgUp")
         self._add("example_after", "Next example", lambda: ask.step_preset(1), "Ctrl+PgDown")
         self._add("play", "Play or pause the sweep", self._play, "P", "The kernel sweeps, pixel by pixel of the output")
@@ -197,6 +224,7 @@ class ConvolutionView(QWidget):
             "Ctrl+Return",
             "Compute the numbers on screen in every way, torch's among them",
         )
+        self._separate()
         self._add("code", "Copy PyTorch code", self.copy_program, "Ctrl+Shift+C", "A program that runs as pasted")
         self._add("picture", "Save picture…", self.ask_for_picture, "Ctrl+Shift+S", "The operation as PNG or SVG")
         self._add("film", "Save film…", self.ask_for_film, "Ctrl+Shift+G", "The sweep as an animated GIF")
@@ -206,6 +234,11 @@ class ConvolutionView(QWidget):
         action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         self.addAction(action)
         self._actions.append(action)
+
+    def _separate(self) -> None:
+        line = QAction(self)
+        line.setSeparator(True)
+        self._actions.append(line)
 
     # What the window asks -----------------------------------------------------------------------------------------------
 
@@ -218,6 +251,16 @@ class ConvolutionView(QWidget):
 
     # What the presenter shows -----------------------------------------------------------------------------------------------
 
+    @contextmanager
+    def keeping_focus(self) -> Iterator[None]:
+        """Where the part that has the focus goes or is disabled, the page's main part gets it, not the next in the window."""
+        before = QApplication.focusWidget()
+        ours = before is not None and self.isAncestorOf(before)
+        yield
+        after = QApplication.focusWidget()
+        if ours and (after is None or not self.isAncestorOf(after)):
+            self.setFocus(Qt.FocusReason.OtherFocusReason)
+
     def show_lab(self, lab: Lab) -> None:
         place = [topic for topic, _text, _tip in TOPICS].index(lab.topic)
         self.topics.button(place).setChecked(True)
@@ -228,10 +271,15 @@ class ConvolutionView(QWidget):
         number = self._presenter.find_preset()
         self.examples.setCurrentIndex(0 if number is None else self.examples.findData(number))
         self.examples.setItemText(0, lab.name if lab.name and number is None else HAND_MADE)
-        self.note.setText(lab.note)
-        self.note.setVisible(bool(lab.note) and lab.topic in WITH_KNOBS)
+        self._show_note(lab.note)
+        self.note.setVisible(lab.topic in WITH_KNOBS)
+        for part in (self.examples, self.before, self.after):
+            part.setVisible(lab.topic != "network")
         for tool in (self.copy_code, self.save_picture, self.save_film):
-            tool.setEnabled(lab.topic in WITH_KNOBS)
+            tool.setVisible(lab.topic in WITH_KNOBS)
+        for action in self._actions:
+            if action.objectName().removeprefix("convolution_") in OF_THE_OPERATION:
+                action.setEnabled(lab.topic in WITH_KNOBS)
 
     def _find_first(self, topic: str) -> QWidget:
         return {"operation": self.operation.output, "network": self.network.table}.get(
@@ -254,7 +302,12 @@ class ConvolutionView(QWidget):
         self.network.show_state(state)
 
     def show_proof(self, proof: Proof | None, busy: bool) -> None:
-        self.matrix.show_proof(proof, busy)
+        with self.keeping_focus():
+            self.matrix.show_proof(proof, busy)
+
+    def show_news(self, text: str) -> None:
+        self._show_note(text, "good")
+        self._news.start()
 
     def remember(self, text: str, before: Lab, after: Lab, gesture: Hashable) -> None:
         self._undo.push(Change(text, self._presenter.use, before, after, gesture))
@@ -264,12 +317,12 @@ class ConvolutionView(QWidget):
     def _choose_example(self, place: int) -> None:
         number = self.examples.itemData(place)
         if number is None:
-            self._presenter.use(self._presenter.lab)
+            self._presenter.keep_own()
         else:
             self._presenter.open_preset(number)
 
     def _play(self) -> None:
-        if self.operation.isVisible():
+        if self.operation.isVisible() and self.operation.play.isEnabled():
             self.operation.play.toggle()
 
     def _turn_kind(self) -> None:
@@ -284,7 +337,11 @@ class ConvolutionView(QWidget):
             self.network.open_selected()
 
     def copy_program(self) -> None:
-        QGuiApplication.clipboard().setText(self._presenter.write_code())
+        program = self._presenter.write_code()
+        QGuiApplication.clipboard().setText(program)
+        self.show_news(
+            f"Copied a program of {len(program.splitlines())} lines; it prints the output that is shown here."
+        )
 
     def ask_for_picture(self) -> None:
         dialog = self._build_dialog("Save picture", "png", list(SUFFIXES))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segbench.config import NetworkConfig
+from segbench.architectures import NetworkConfig
 from segbench.convolution.geometry import Pair
 from segbench.convolution.operation import Operation
 from segbench.events import WorkEvent

@@ -78,7 +78,7 @@ class Workshop:
         from segbench.training.evaluator import evaluate
 
         yield Progressed("predicting", 0, len(indices))
-        return (yield from evaluate(self._load(key), source, indices, reading=reading))
+        return (yield from evaluate(self._load(key), source, indices, reading=reading)).pooled
 
 
 def _read_what_can_be_read(source: Any, indices: Sequence[int]) -> list[Sample]:

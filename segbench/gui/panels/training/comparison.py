@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from segbench.gui.widgets.choice_words import describe_choice
 
 if TYPE_CHECKING:
+    from segbench.config import LossConfig
     from segbench.gui.panels.training.state import RunRecord
 
 
@@ -22,6 +23,15 @@ def describe_comparison(records: Sequence[RunRecord]) -> str:
         parts.append(f"Their losses are of different kinds ({', '.join(names)}), so their heights cannot be compared.")
     elif len({loss.target for loss in losses}) > 1:
         parts.append("Their losses are taken on different targets, so their heights cannot be compared.")
+    elif len({_list_weights(loss) for loss in losses}) > 1:
+        parts.append("Their losses weigh pixels differently, so their heights cannot be compared.")
     if len({record.dataset.path for record in records if record.dataset is not None}) > 1:
         parts.append("They were trained on different datasets.")
     return " ".join(parts)
+
+
+def _list_weights(loss: LossConfig) -> tuple[object, ...]:
+    """The settings by which this loss weighs pixels."""
+    focus = loss.focus if loss.name == "focal" else None
+    border = (loss.border_weight, loss.border_width) if loss.name == "border" else None
+    return loss.class_weights, focus, border

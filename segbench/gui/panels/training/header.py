@@ -10,7 +10,9 @@ from segbench.events import MemoryRead
 from segbench.gui.panels.training.state import TrainingState
 from segbench.gui.theme import Mark, mark
 from segbench.gui.widgets.parts import build_label, build_push, build_tool
+from segbench.gui.widgets.share_bar import ShareBar
 from segbench.gui.widgets.yielding_row import YieldingRow
+from segbench.records import Color
 
 PHASES: dict[str, tuple[str, Mark]] = {
     "idle": ("No run", "muted"),
@@ -37,6 +39,11 @@ FACTS = (
     ("best", "Best IoU", "Mean IoU over the classes that occur, on the validation images, in the best epoch so far"),
     ("device", "Device", "What the network is trained on"),
     ("memory", "Memory", "Memory in use: the GPU's, or this process's on the CPU"),
+)
+OWNERS = "Who owns the loss"
+OWNERS_TIP = (
+    "Which share of the loss each class has, over the last batches. The network mends first what costs most.\n"
+    "With the lecture's grey values a star pixel (250) costs 25 times what a rectangle pixel (50) does."
 )
 RANKS = {
     "memory": 3,
@@ -76,6 +83,7 @@ class TrainingHeader(QFrame):
         self.bar.setFixedHeight(6)
         self.bar.setRange(0, 1000)
         column.addWidget(self.bar)
+        column.addWidget(self._build_owners())
         self._build_banner()
         column.addWidget(self.banner)
 
@@ -96,10 +104,15 @@ class TrainingHeader(QFrame):
                 label.setMinimumWidth(max(label.minimumWidth(), label.sizeHint().width()))
         self.bar.setValue(round(1000 * state.step / state.total_steps) if state.total_steps else 0)
         self.bar.setVisible(state.phase != "idle")
+        self.owners.set_shares(state.shares)
+        self._owners_row.setVisible(bool(state.shares))
         self.continue_button.setVisible(state.can_continue)
         self.predict_button.setVisible(state.can_predict)
         self.settings_button.setVisible(state.can_use_settings)
         self._show_banner(state)
+
+    def set_class_colors(self, colors: dict[str, Color]) -> None:
+        self.owners.set_colors(colors)
 
     def fact(self, key: str) -> str:
         """The text a fact shows now."""
@@ -172,6 +185,18 @@ class TrainingHeader(QFrame):
             self._facts[key] = value
         row.add_stretch()
         return row
+
+    def _build_owners(self) -> QWidget:
+        self._owners_row = QWidget()
+        row = QHBoxLayout(self._owners_row)
+        row.setContentsMargins(0, 4, 0, 0)
+        row.setSpacing(8)
+        self.owners = ShareBar(OWNERS, OWNERS_TIP)
+        self.owners.setObjectName("loss_owners")
+        row.addWidget(build_label(OWNERS, role="muted", tip=OWNERS_TIP))
+        row.addWidget(self.owners, 1)
+        self._owners_row.hide()
+        return self._owners_row
 
     def _build_banner(self) -> None:
         row = QHBoxLayout(self.banner)

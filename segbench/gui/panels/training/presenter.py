@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import msgspec
 
-from segbench.config import Preset, TrainConfig, find_presets, parse, to_dict
+from segbench.config import Preset, TrainConfig, find_presets, parse
 from segbench.errors import SegbenchError
 from segbench.events import (
     CheckpointSaved,
@@ -25,6 +25,7 @@ from segbench.events import (
     JobPaused,
     JobResumed,
     LayersRequested,
+    LossShared,
     MemoryRead,
     PinsChanged,
     PreviewsUpdated,
@@ -45,6 +46,7 @@ from segbench.gui.panels.training.pins import KINDS as PIN_KINDS
 from segbench.gui.panels.training.pins import PinWatch
 from segbench.gui.panels.training.shelf import CurvesView, RunShelf
 from segbench.gui.panels.training.state import NO_RUN, Active, RunRecord, TrainingState, resolve
+from segbench.knobs import to_dict
 from segbench.settings import find_runs_folder
 
 if TYPE_CHECKING:
@@ -56,7 +58,7 @@ if TYPE_CHECKING:
     from segbench.records import Color, RunInfo
 
 BUSY = "A run is being trained. Stop it first, or wait for its end."
-_LOGGED = (TrainingStarted, StepDone, EpochDone, CheckpointSaved, TrainingEnded)
+_LOGGED = (TrainingStarted, StepDone, LossShared, EpochDone, CheckpointSaved, TrainingEnded)
 
 
 class Look(NamedTuple):

@@ -11,6 +11,7 @@ from segbench.events import (
     CheckpointSaved,
     EpochDone,
     LoggedEvent,
+    LossShared,
     MemoryRead,
     StepDone,
     TrainingEnded,
@@ -51,6 +52,7 @@ class TrainingState:
     device: str = ""
     memory: MemoryRead | None = None
     loss: float | None = None
+    shares: tuple[tuple[str, float], ...] = ()  # of the loss, by class; () not known
     best_iou: float | None = None
     best_epoch: int = 0
     validation: str | None = None  # the split that is watched; "" there is none; None not known yet
@@ -95,6 +97,7 @@ class RunRecord:
         self.memory: MemoryRead | None = None
         self.smaller_batch = 0
         self.validated = self.validating = 0
+        self._shares: tuple[float, ...] = ()
         self._losses: deque[float] = deque(maxlen=LOSS_STEPS)
         self._recent: deque[tuple[float, int]] = deque()  # (seconds, images) of the last RATE_SECONDS
         self.images_per_second: float | None = None  # over the last RATE_SECONDS; None before the second step
@@ -106,6 +109,8 @@ class RunRecord:
             match fact:
                 case StepDone():
                     self._add_step(fact)
+                case LossShared():
+                    self._shares = fact.shares
                 case EpochDone():
                     self.epochs_done, self.seconds = fact.epoch, fact.seconds
                     self._pace.add(fact.step, fact.seconds)
@@ -147,6 +152,14 @@ class RunRecord:
     def loss(self) -> float | None:
         """Mean of the last steps' losses."""
         return sum(self._losses) / len(self._losses) if self._losses else None
+
+    @property
+    def shares(self) -> tuple[tuple[str, float], ...]:
+        """Which share of the loss each class had last; () if that is not known."""
+        classes = self.dataset.classes if self.dataset is not None else None
+        if classes is None or len(classes) != len(self._shares):
+            return ()
+        return tuple(zip(classes.names, self._shares, strict=True))
 
     @property
     def remaining(self) -> float | None:
@@ -211,6 +224,7 @@ def resolve(
         device=started.device if started else "",
         memory=record.memory if is_active else None,
         loss=record.loss,
+        shares=record.shares,
         best_iou=record.best.scores.mean_iou if record.best and record.best.scores else None,
         best_epoch=record.best.epoch if record.best else 0,
         validation=started.validation_split if started else None,

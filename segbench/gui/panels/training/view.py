@@ -106,6 +106,7 @@ class TrainingView(QWidget):
 
     def set_class_colors(self, colors: dict[str, Color]) -> None:
         self.curves.set_class_colors(colors)
+        self.header.set_class_colors(colors)
 
     def set_lecture(self, shown: bool, reference: tuple[float, ...]) -> None:
         self.curves.set_lecture(shown, reference)

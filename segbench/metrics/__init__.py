@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segbench.records import ClassScore, Scores
+
+Ratio = Literal["iou", "dice", "precision", "recall"]
+# What true positives, false positives and false negatives weigh in a ratio's denominator; above it stand the true ones, as below
+RATIOS: dict[Ratio, tuple[int, int, int]] = {
+    "iou": (1, 1, 1),
+    "dice": (2, 1, 1),
+    "precision": (1, 1, 0),
+    "recall": (1, 0, 1),
+}
 
 
 def count_pixels(
@@ -70,6 +80,35 @@ def add_scores(a: Scores, b: Scores) -> Scores:
 def zero_scores(names: Sequence[str]) -> Scores:
     """The scores of no image at all: every count 0, every ratio None."""
     return Scores(tuple(ClassScore(name, 0, 0, 0) for name in names), images=0)
+
+
+def list_counts(scores: Scores) -> NDArray[np.int64]:
+    """int64 (K, 3): true positives, false positives, false negatives, a row a class."""
+    rows = [(c.true_positives, c.false_positives, c.false_negatives) for c in scores.classes]
+    return np.array(rows, np.int64).reshape(-1, 3)
+
+
+def build_scores(names: Sequence[str], counts: NDArray[np.int64], images: int, exclusive: bool = False) -> Scores:
+    """Scores of counts (K, 3) as `list_counts` gives them."""
+    classes = tuple(ClassScore(name, *row) for name, row in zip(names, counts.tolist(), strict=True))
+    return Scores(classes, images, _find_accuracy(classes) if exclusive else None)
+
+
+def compute_ratio(counts: NDArray[np.int64] | NDArray[np.float64], ratio: Ratio) -> NDArray[np.float64]:
+    """A ratio of counts (..., 3) as ClassScore defines it: float64 (...), NaN where it isn't defined."""
+    weights = np.array(RATIOS[ratio])
+    below = counts @ weights
+    with np.errstate(invalid="ignore"):
+        found: NDArray[np.float64] = weights[0] * counts[..., 0] / below
+    return found
+
+
+def mean_of_defined(values: NDArray[np.float64], axis: int | tuple[int, ...] = -1) -> NDArray[np.float64]:
+    """The mean along an axis of what is a number; NaN where nothing is."""
+    there = ~np.isnan(values)
+    with np.errstate(invalid="ignore"):
+        mean: NDArray[np.float64] = np.where(there, values, 0.0).sum(axis) / there.sum(axis)
+    return mean
 
 
 def _find_accuracy(classes: Sequence[ClassScore]) -> float | None:
