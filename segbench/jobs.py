@@ -192,10 +192,11 @@ class JobRunner:
         """Queues a generator and returns its handle.
 
         urgent: pulled between two steps of the lane's present job (an interactive prediction while training).
-        newest_wins: unfinished jobs of the same kind are cancelled first. Raises RuntimeError after shutdown.
+        newest_wins: unfinished jobs of the same kind are cancelled first. After shutdown nothing begins any more: a view on its
+        way out may still ask, and gets a job that has ended.
         """
         if self._closed:
-            raise RuntimeError("The job runner has been shut down.")
+            return self._refuse(Job(next(self._numbers), kind, title or kind, events, _Lane(lane, self._post)))
         if lane not in self._lanes:
             self._lanes[lane] = _Lane(lane, self._post)
         room = self._lanes[lane]
@@ -205,6 +206,12 @@ class JobRunner:
                     older.cancel()
         job = Job(next(self._numbers), kind, title or kind, events, room)
         room.add(job, urgent)
+        return job
+
+    def _refuse(self, job: Job) -> Job:
+        job._events.close()
+        job._ended = True
+        log.debug("%s was asked for after the end.", job.title)
         return job
 
     def jobs(self) -> list[Job]:

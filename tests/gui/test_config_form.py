@@ -7,6 +7,7 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QUndoStack, QWheelEvent
 from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QLabel, QLineEdit, QScrollArea, QSpinBox, QToolButton
 
+from segbench.architectures import ARCHITECTURES, name_network
 from segbench.config import TrainConfig, find_presets, override, parse
 from segbench.errors import SegbenchError
 from segbench.gui.panels.training.undo import FormEdit
@@ -272,7 +273,35 @@ def test_that_no_choice_is_left_without_a_name() -> None:
     for knob in list_knobs(TrainConfig()):
         if knob.kind == "choice" and any(isinstance(choice, str) for choice in knob.choices):
             assert set(CHOICES[knob.path]) == set(knob.choices)
-    assert {preset.name for preset in find_presets()} <= set(PRESETS)
+    assert {preset.name.rpartition("-")[2] for preset in find_presets()} <= set(PRESETS)
+    assert {preset.network for preset in find_presets()} == set(CHOICES["network.name"]) == set(ARCHITECTURES)
+
+
+def test_that_another_network_starts_from_its_own_preset_and_undo_brings_the_first_back(form: ConfigForm) -> None:
+    networks = form.findChild(QComboBox, "network")
+    assert networks is not None
+    stack = QUndoStack()
+    form.edited.connect(lambda *edit: stack.push(FormEdit(form, *edit)))
+    before = parse(form.values())
+    for network in ARCHITECTURES:
+        networks.setCurrentIndex(networks.findData(network))
+        networks.activated.emit(networks.currentIndex())
+        config = parse(form.values())
+        assert name_network(config.network) == form.network == network
+        assert form.preset.startswith(network) or network == "munet"
+        assert {knob.path for knob in list_knobs(config)} == set(form.snapshot().values)
+    while stack.canUndo():
+        stack.undo()
+    assert parse(form.values()) == before
+    assert networks.currentData() == "munet"
+
+
+def test_that_a_suggested_preset_is_that_of_the_chosen_network(form: ConfigForm) -> None:
+    form.choose_preset("unet-small")
+    form.suggest_preset("camvid")
+    assert form.preset == "unet-camvid"
+    form.suggest_preset("recommended")
+    assert form.network == "unet"
 
 
 def test_that_an_unknown_choice_is_read_without_underscores() -> None:
