@@ -21,6 +21,7 @@ CAMVID = CHECKOUT.parent / "shared" / "data" / "camvid"
 # Real and small: some minutes on two cores
 QUICK = ("network.depth=4", "data.batch_size=4", "preview_seconds=1", "validation_images=40")
 LAB_SCENES = ("", "-misfit", "-matrix", "-coverage", "-atrous", "-network", "-layer")
+EVALUATION_SCENES = ("", "-empty", "-images", "-compare", "-thresholds", "-scale", "-overlap")
 LECTURE = ("network.depth=4", "preview_seconds=1", "validation_images=40", "epochs=6")
 
 
@@ -35,6 +36,7 @@ async def tell_story(desk: Desk, camera: Photographer, folder: Path, epochs: int
     await show_dataset(desk, camera, folder)
     run = await show_training(desk, camera, epochs)
     await show_prediction(desk, camera, run)
+    await show_evaluation(desk, camera)
     await show_export(desk, camera)
     await show_convolution(desk, camera)
     await show_runs(desk, camera)
@@ -93,7 +95,7 @@ async def show_training(desk: Desk, camera: Photographer, epochs: int) -> str:
         ("", "recommended", (*QUICK, "optimizer.learning_rate=0.0003", "epochs=2", "seed=1")),
         ("training", "recommended", (*QUICK, f"epochs={epochs}")),
     ):
-        if name != "training" and not camera.wants(name or "runs"):
+        if name != "training" and not camera.wants(*((name,) if name else ("runs", "evaluation-compare"))):
             continue
         await train(desk, preset, settings)
         enough = {"training": 0.6, "training-lecture": 0.3}.get(name, 0.9)
@@ -171,6 +173,36 @@ async def show_prediction(desk: Desk, camera: Photographer, run: str) -> None:
         await camera.take("prediction-split")
         desk.session.select_sample(rich)
         await until(lambda: not desk.jobs.jobs(), 60, "the prediction")
+
+
+async def show_evaluation(desk: Desk, camera: Photographer) -> None:
+    """The last run alone, then beside the one before, on every page."""
+    if not camera.wants(*(f"evaluation{scene}" for scene in EVALUATION_SCENES)):
+        return
+    desk.window.show_page("evaluation")
+    ask = desk.presenters["evaluation"]
+    best = [one for one in ask.page.candidates if one.which == "best"]
+
+    async def rest() -> None:
+        await until(lambda: not desk.jobs.jobs(), 300, "the evaluation")
+        await asyncio.sleep(0.5)
+
+    await rest()
+    await camera.take("evaluation-empty")
+    ask.evaluate()
+    await rest()
+    await camera.take("evaluation")
+    ask.set_topic("images")
+    await rest()
+    await camera.take("evaluation-images")
+    ask.compare_with([one for one in best if one != ask.chosen[0]][:2])
+    ask.evaluate()
+    await rest()
+    for topic in ("compare", "thresholds", "scale", "overlap"):
+        ask.set_topic(topic)
+        await rest()
+        await camera.take(f"evaluation-{topic}")
+    desk.window.show_page("prediction")
 
 
 async def show_export(desk: Desk, camera: Photographer) -> None:

@@ -151,6 +151,7 @@ def apply(app: QApplication, mode: Mode = "system") -> None:
             app.setStyle("Fusion")
     theme = {"light": LIGHT, "dark": DARK}.get(mode) or _read_system(app)
     _use(app, theme)
+    _outline_fields(app, theme)  # what the first paint had no time for
 
 
 def mark(widget: QWidget, role: Mark) -> None:
@@ -250,9 +251,20 @@ def _use(app: QApplication, theme: Theme) -> None:
         from PySide6.QtWidgets import QToolTip
 
         QToolTip.setPalette(build_palette(theme))
+        _outline_fields(app, theme)
     _dress_all_again(app)
     style_plots()
     theme_signals().changed.emit()
+
+
+def _outline_fields(app: QApplication, theme: Theme) -> None:
+    """Fusion draws the frames of boxes and fields in the window's colour, made darker: on a dark window nobody sees them. What
+    it takes for the window there is the outline that it is to come to, made lighter by as much."""
+    palette = build_palette(theme)
+    if theme.is_dark:
+        palette.setColor(QPalette.ColorRole.Window, theme.muted.darker(125).lighter(140))
+    for kind in ("QCheckBox", "QRadioButton", "QAbstractSpinBox", "QLineEdit", "QComboBox"):
+        app.setPalette(palette, kind)  # type: ignore[arg-type]  # the stubs want bytes
 
 
 def build_palette(theme: Theme) -> QPalette:

@@ -95,7 +95,7 @@ sys.exit(app.run_window([]))
 def test_that_the_window_opens_with_all_panels_closes_and_keeps_its_settings(home):
     told = _run(["-c", WITH_A_SCRIPT.format(then="self.window.close()")], QT_QPA_PLATFORM="offscreen")
     assert told.returncode == 0, told.stderr
-    assert "['convolution', 'dataset', 'export', 'prediction', 'runs', 'training']" in told.stdout
+    assert "['convolution', 'dataset', 'evaluation', 'export', 'prediction', 'runs', 'training']" in told.stdout
     assert (home / "config" / "settings.json").exists()
     assert (home / "cache" / "first_look").exists()
     assert "segbench is closed" in (home / "log" / "segbench.log").read_text()
@@ -343,7 +343,7 @@ def _find_live_keys(window):
             yield from ((keys.toString(), entry.title) for keys in entry.action.shortcuts())
 
 
-@pytest.mark.parametrize("page", ["dataset", "training", "prediction"])
+@pytest.mark.parametrize("page", ["dataset", "training", "prediction", "evaluation"])
 def test_that_no_two_actions_share_a_key_where_both_work(desk, page):
     window = desk.window
     window.runs_dock.show()

@@ -6,7 +6,17 @@ import itertools
 
 import pytest
 from PySide6.QtGui import QPalette
-from PySide6.QtWidgets import QApplication, QLabel
+from PySide6.QtWidgets import (
+    QApplication,
+    QCheckBox,
+    QComboBox,
+    QLabel,
+    QLineEdit,
+    QRadioButton,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
 
 from segbench.events import Progressed
 from segbench.gui import theme
@@ -61,3 +71,17 @@ def test_that_jobs_run_inside_the_fixtures_loop(running, wait_for):
 
     running.jobs.start("count", work())
     wait_for(lambda: any(getattr(e, "result", None) == 7 for e in running.events))
+
+
+@pytest.mark.parametrize("kind", [QCheckBox, QSpinBox, QLineEdit, QComboBox, QRadioButton])
+def test_that_boxes_and_fields_have_an_outline_one_can_see(qtbot, any_theme, kind) -> None:
+    field = kind()
+    page = QWidget()
+    qtbot.addWidget(page)
+    column = QVBoxLayout(page)
+    column.addWidget(field)
+    page.show()
+    image = page.grab().toImage()
+    place, middle = field.geometry(), field.geometry().center().y()
+    line = [image.pixelColor(x, middle) for x in range(place.left(), place.left() + 16)]
+    assert max(theme.contrast(color, any_theme.background) for color in line) >= (2.0 if any_theme.is_dark else 1.4)

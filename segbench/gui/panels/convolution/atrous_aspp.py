@@ -78,8 +78,10 @@ class AsppPart(QWidget):
         cards.setSpacing(GRID)
         for branch in self.branches:
             cards.addWidget(branch, 1)
+        together = build_box("Concatenate", self.concat)
+        self.junction.lead_to(together)
         flow = build_row(
-            None, build_box("Concatenate", self.concat), build_arrow(), build_box("1 × 1 convolution", self.fusion), build_arrow(),
+            None, together, build_arrow(), build_box("1 × 1 convolution", self.fusion), build_arrow(),
             build_box("Segmentation map", build_label("one channel, as large as the map", "", "muted")), None,
         )  # fmt: skip
         page = build_column(self)
@@ -187,15 +189,22 @@ class Junction(QWidget):
     def __init__(self, cards: list[BranchCard]) -> None:
         super().__init__()
         self._cards = cards
+        self._end: QWidget | None = None
         self.setFixedHeight(3 * GRID)
         theme_signals().changed.connect(self.update)
+
+    def lead_to(self, end: QWidget) -> None:
+        """The station at which the lines end."""
+        self._end = end
 
     def paintEvent(self, event: QPaintEvent) -> None:
         theme = current_theme()
         with QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             places = [card.geometry().center().x() + 0.5 for card in self._cards if not card.isHidden()]
-            middle, bend, end = self.width() // 2 + 0.5, 1.5 * GRID - 0.5, self.height() - 1.0
+            station = self._end.mapTo(self.window(), self._end.rect().center()) if self._end is not None else None
+            middle = self.width() // 2 + 0.5 if station is None else self.mapFrom(self.window(), station).x() + 0.5
+            bend, end = 1.5 * GRID - 0.5, self.height() - 1.0
             for x in places:
                 is_optional = x == places[-1]
                 painter.setPen(QPen(theme.muted, 1.5, Qt.PenStyle.DashLine if is_optional else Qt.PenStyle.SolidLine))

@@ -119,6 +119,8 @@ def write_verdict(proof: Proof) -> str:
     words = f"{COUNTS[ways[0]]} forward and {COUNTS[ways[1]]} back"
     worst = max((proof.forward, proof.backward), key=lambda agreement: agreement.largest)
     values = f"of values up to {worst.largest_value:.3g}"
+    if not math.isfinite(worst.largest) or not math.isfinite(worst.largest_value):
+        return "These values are too large: their products do not fit into float32, in which torch computes."
     if not proof.agrees:
         return (
             f"The ways do not agree ({words}): the largest difference is {write_difference(worst.largest)}, {values}."

@@ -94,10 +94,10 @@ class NetworkTab(QWidget):
         self.search.setPlaceholderText("Filter layers: holes, conv_out, d2 …")
         self.search.setClearButtonEnabled(True)
         self.search.setFixedWidth(300)
-        self.search.textChanged.connect(self.filter.set_text)
+        self.search.textChanged.connect(self._filter)
         self.only: QCheckBox = build_check("Convolutions only", "convolutions_only", "Hide norms, pools and the like")
         self.only.setChecked(True)
-        self.only.toggled.connect(self.filter.set_convolutions_only)
+        self.only.toggled.connect(self._filter)
         self.open = build_push(
             "Open in lab", "open_in_lab", "Its trained kernel, and what really enters it (O, or Enter)", "primary"
         )
@@ -135,6 +135,21 @@ class NetworkTab(QWidget):
         table.selectionModel().selectionChanged.connect(lambda _new, _old: self._offer())
         return table
 
+    def _filter(self) -> None:
+        self.filter.set_text(self.search.text())
+        self.filter.set_convolutions_only(self.only.isChecked())
+        self._choose_page(busy=False)
+
+    def _choose_page(self, busy: bool) -> None:
+        """The table, or why there is none."""
+        if self._summary is None:
+            self.empty.say("Listing the layers…" if busy else "The layers of this network could not be listed.")
+        else:
+            hidden = " Layers that are no convolutions are hidden." if self.only.isChecked() else ""
+            self.empty.say(f"No layer holds “{self.search.text()}”.{hidden}")
+        there = self._summary is not None and self.filter.rowCount() > 0
+        self._pages.setCurrentWidget(self.table if there else self.empty)
+
     def show_state(self, state: NetworkState) -> None:
         titles = [choice.title for choice in state.choices]
         if titles != [self.network.itemText(i) for i in range(self.network.count())]:
@@ -150,8 +165,7 @@ class NetworkTab(QWidget):
         if state.summary is not self._summary:
             self._summary = state.summary
             self._show_summary(state.summary)
-        self.empty.say("Listing the layers…" if state.busy else "The layers of this network could not be listed.")
-        self._pages.setCurrentWidget(self.empty if state.summary is None else self.table)
+        self._choose_page(state.busy)
         self._offer()
 
     def _show_summary(self, summary: NetworkSummary | None) -> None:

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QComboBox,
     QFileDialog,
     QHBoxLayout,
+    QScrollArea,
     QSizePolicy,
     QStackedWidget,
     QVBoxLayout,
@@ -55,6 +56,7 @@ TOPICS: tuple[tuple[Topic, str, str], ...] = (
 )
 HAND_MADE = "Own numbers"
 NEWS_MS = 6000
+MATRIX_WIDTH = 880
 WITH_KNOBS = ("operation", "matrix", "coverage")
 OF_THE_OPERATION = (
     "play",
@@ -91,7 +93,7 @@ class ConvolutionView(QWidget):
         self.stack = QStackedWidget()
         self.tabs = (self.operation, self.matrix, self.coverage, self.atrous, self.network)
         for tab in self.tabs:
-            self.stack.addWidget(tab)
+            self.stack.addWidget(self._make_scroll(tab) if tab is self.matrix else tab)
         self.stack.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
         body = QHBoxLayout()
         body.setSpacing(3 * GRID)
@@ -103,6 +105,18 @@ class ConvolutionView(QWidget):
         column.addLayout(self._build_head())
         column.addWidget(self._build_note())
         column.addLayout(body, 1)
+
+    def _make_scroll(self, tab: QWidget) -> QScrollArea:
+        """A small window scrolls over the matrix instead of squeezing it."""
+        room = QScrollArea()
+        room.setFrameShape(QScrollArea.Shape.NoFrame)
+        room.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        room.setWidgetResizable(True)
+        tab.setMinimumWidth(MATRIX_WIDTH)
+        room.setWidget(tab)
+        for part in (room.viewport(), tab):
+            part.setAutoFillBackground(False)
+        return room
 
     def _build_head(self) -> QHBoxLayout:
         self.topics = QButtonGroup(self)
