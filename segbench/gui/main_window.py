@@ -34,6 +34,7 @@ PAGES = (
     RailPage("dataset", "Dataset", "Browse images, masks and statistics"),
     RailPage("training", "Training", "Set up a run, start it and watch it learn"),
     RailPage("prediction", "Prediction", "See what a network finds, score it and export masks"),
+    RailPage("evaluation", "Evaluation", "See which images are worst, why, and which network is better"),
     RailPage("convolution", "Conv lab", "Take convolutions and transpose convolutions apart, pixel by pixel"),
 )
 DEFAULT_SIZE = QSize(1280, 720)
@@ -179,8 +180,18 @@ class MainWindow(QMainWindow):
         """The titles only: the first paint shows no more, and `build_menus` follows it."""
         bar = self.menuBar()
         bar.setAccessibleName("Menu bar")
-        titles = ("&File", "&Edit", "&View", "&Dataset", "&Training", "&Prediction", "&Convolution", "&Help")
-        self.menus: dict[str, QMenu] = {title[1:].lower(): bar.addMenu(title) for title in titles}
+        titles = (
+            "&File",
+            "&Edit",
+            "&View",
+            "&Dataset",
+            "&Training",
+            "&Prediction",
+            "Eva&luation",
+            "&Convolution",
+            "&Help",
+        )
+        self.menus: dict[str, QMenu] = {title.replace("&", "").lower(): bar.addMenu(title) for title in titles}
 
     def build_rest(self) -> None:
         """Icons, the welcome, docks and the menus' contents; once, right after the first paint, which waits for none of them."""
@@ -296,7 +307,7 @@ class MainWindow(QMainWindow):
             themes.addAction(action)
             self.theme_actions[name] = action
         menu.addSeparator()
-        menu.addAction(build_action(self, "reset_layout", "R&eset layout", self.reset_layout, "Shift+F11",
+        menu.addAction(build_action(self, "reset_layout", "Reset la&yout", self.reset_layout, "Shift+F11",
                                     "Put docks and dividers back where they were at first"))  # fmt: skip
         full = build_action(self, "full_screen", "&Full screen", None, "F11", checkable=True)
         full.toggled.connect(lambda on: self.showFullScreen() if on else self.showNormal())

@@ -18,7 +18,7 @@ class Panel(NamedTuple):
 
     name: str
     place: Literal["page", "dock", "window"]
-    menu: Literal["dataset", "training", "prediction", "convolution"]
+    menu: Literal["dataset", "training", "prediction", "evaluation", "convolution"]
     build: Callable[[Session, JobRunner], Built]
 
 
@@ -44,6 +44,14 @@ def _build_prediction(session: Session, jobs: JobRunner) -> Built:
 
     presenter = PredictionPresenter(session, jobs)
     return presenter, PredictionView(presenter)
+
+
+def _build_evaluation(session: Session, jobs: JobRunner) -> Built:
+    from segbench.gui.panels.evaluation.presenter import EvaluationPresenter
+    from segbench.gui.panels.evaluation.view import EvaluationView
+
+    presenter = EvaluationPresenter(session, jobs)
+    return presenter, EvaluationView(presenter)
 
 
 def _build_convolution(session: Session, jobs: JobRunner) -> Built:
@@ -81,6 +89,7 @@ PANELS = (
     Panel("dataset", "page", "dataset", _build_dataset),
     Panel("training", "page", "training", _build_training),
     Panel("prediction", "page", "prediction", _build_prediction),
+    Panel("evaluation", "page", "evaluation", _build_evaluation),
     Panel("convolution", "page", "convolution", _build_convolution),
     Panel("runs", "dock", "training", _build_runs),
     Panel("export", "window", "prediction", _build_export),

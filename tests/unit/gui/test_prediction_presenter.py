@@ -24,6 +24,7 @@ from segbench.events import (
     JobEvent,
     JobFailed,
     Progressed,
+    ReadingRequested,
     RunsListed,
     TrainingStarted,
 )
@@ -268,6 +269,20 @@ def test_that_thresholds_last_from_sample_to_sample_and_to_weights_of_the_same_c
     assert bench.view.last("show_reading")[0].pixels() == [0, 0]
     bench.open_checkpoint(step=20)
     assert bench.presenter.reading == Reading("windows", ((0.8, INF), (0.5, INF)))
+
+
+def test_that_thresholds_chosen_on_another_page_are_taken_over_once_their_checkpoint_is_open(bench: Bench) -> None:
+    bench.ready()
+    chosen = Reading("windows", ((0.2, 0.9), (0.7, INF)))
+    bench.session.publish([ReadingRequested(checkpoint().path, chosen)])
+    assert bench.presenter.reading == chosen
+    assert bench.presenter.thresholds is not None
+    assert bench.presenter.thresholds.preset == "custom"
+    other = Reading("windows", ((0.1, INF), (0.1, INF)))
+    bench.session.publish([ReadingRequested("/r/two/checkpoints/best.safetensors", other)])
+    assert bench.presenter.reading == chosen
+    bench.open_checkpoint(path="/r/two/checkpoints/best.safetensors")
+    assert bench.presenter.reading == other
 
 
 def test_that_other_classes_bring_their_own_thresholds(bench: Bench) -> None:

@@ -21,6 +21,7 @@ from segbench.events import (
     JobEvent,
     JobFailed,
     LayersRequested,
+    ReadingRequested,
     RunsListed,
     SampleSelected,
     TrainingStarted,
@@ -85,6 +86,7 @@ class PredictionPresenter:
         self._loaded = -1  # the sample that job reads
         self._composing: Job | None = None
         self._batch_statistics = False
+        self._requested: ReadingRequested | None = None  # for a checkpoint that is not open yet
         self._sample: Sample | None = None
         self.mode = "side"
         self.thresholds: Thresholds | None = None
@@ -313,6 +315,9 @@ class PredictionPresenter:
                     self._show_colors()
                 case CheckpointOpened(info=info):
                     self._take_checkpoint(info)
+                case ReadingRequested():
+                    self._requested = event
+                    self._take_reading()
                 case RunsListed(runs=runs):
                     self._chooser.take_runs(runs)
                     self._show_choices()
@@ -389,7 +394,15 @@ class PredictionPresenter:
     def _take_checkpoint(self, info: CheckpointInfo) -> None:
         self._chooser.take_opened(info)
         self._use_default(info)
+        self._take_reading()
         self._change_weights()
+
+    def _take_reading(self) -> None:
+        """Thresholds that were chosen on another page, once their checkpoint is open."""
+        wanted, info = self._requested, self.checkpoint
+        if wanted is not None and info is not None and info.path == wanted.checkpoint and self.thresholds is not None:
+            self._requested = None
+            self.set_thresholds(replace(self.thresholds, reading=wanted.reading, preset="custom"))
 
     def _change_weights(self) -> None:
         """Other weights than before, or none any more."""
