@@ -334,6 +334,9 @@ async def show_camvid(desk: Desk, camera: Photographer, folder: Path) -> None:
     await until(lambda: state._state.phase in ("completed", "failed"), 1800, "the end of the training")
     await until(lambda: not desk.jobs.jobs(), 120, "rest")
     desk.presenters["training"].predict()
+    dataset = desk.session.dataset
+    assert dataset is not None
+    desk.session.select_sample(next(i for i in dataset.splits["val"] if dataset.name(i).startswith("0016E5")))  # by day
     await until(lambda: desk.presenters["prediction"].live is not None, 300, "the prediction")
     await until(lambda: not desk.jobs.jobs(), 120, "the pictures")
     await asyncio.sleep(1)

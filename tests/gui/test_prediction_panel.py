@@ -287,6 +287,16 @@ def test_that_a_whole_split_is_scored_and_its_worst_opens_with_a_click(ready, qt
     assert ready.session.sample == model.image(0).index
 
 
+def test_that_the_classes_have_the_room_of_a_list_that_is_gone(ready, wait_for) -> None:
+    ready.view.score_split()
+    wait_for(lambda: ready.presenter.scored and ready.presenter.scored.pooled)
+    wait_for(lambda: ready.view.side.sizes()[1] > 100)
+    table, images = ready.view.side.sizes()
+    ready.view.show_scored(None, False)
+    wait_for(lambda: ready.view.side.sizes()[0] > table)
+    assert sum(ready.view.side.sizes()) == table + images
+
+
 def test_that_images_without_masks_are_counted_apart_when_a_split_is_scored(ready, wait_for) -> None:
     samples = [ready.session.dataset.read(k) for k in range(7)]
     some = [replace(s, masks=None) if s.index == 4 else s for s in samples]

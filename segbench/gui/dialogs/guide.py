@@ -23,13 +23,18 @@ from segbench.resources import find_resource
 
 
 def find_pages() -> list[Path]:
-    """The guide's pages in the order of their file names' numbers (10-start.md ...)."""
-    return sorted(find_resource("help").glob("[0-9]*.md"))
+    """The guide's pages in the order of their file names' numbers (10-start.md ...), then those that scripts measured."""
+    return sorted(find_resource("help").glob("*.md"))
+
+
+def read_name(page: Path) -> str:
+    """ "20-dataset.md" is "dataset"."""
+    return page.stem.lstrip("0123456789-")
 
 
 def read_title(page: Path) -> str:
     """ "20-dataset.md" is "Dataset"."""
-    return page.stem.partition("-")[2].replace("-", " ").capitalize()
+    return read_name(page).replace("-", " ").capitalize()
 
 
 class Guide(QDialog):
@@ -68,7 +73,7 @@ class Guide(QDialog):
         box.rejected.connect(self.reject)
         strip_icons(box)
         column.addWidget(box)
-        names = [page.stem.partition("-")[2] for page in find_pages()]
+        names = [read_name(page) for page in find_pages()]
         self.list.setCurrentRow(names.index(about) if about in names else 0)
         theme_signals().changed.connect(self.text.reload)
 

@@ -320,13 +320,13 @@ class PredictionView(QWidget):
         self.images.select(self._presenter.index)
 
     def _make_room(self, for_list: bool) -> None:
-        """The list takes its part of the page when there is one."""
+        """The list takes its part of the page when there is one, and gives it back to the classes when there is none."""
         if for_list == (self.images.maximumHeight() > LIST_CLOSED):
             return
         self.images.setMaximumHeight(16_777_215 if for_list else LIST_CLOSED)
-        if for_list:
-            height = self.side.height()
-            self.side.setSizes([height * 11 // 20, height * 9 // 20])
+        height = self.side.height()
+        part = height * 9 // 20 if for_list else LIST_CLOSED
+        self.side.setSizes([height - part, part])
 
     # What the user does -----------------------------------------------------------------------------------------------------
 
