@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from segbench.convolution.coverage import judge
 from segbench.convolution.geometry import Axis, Geometry, Pair
 from segbench.errors import SegbenchError
+from segbench.networks.protocols import OwnLoss
 from segbench.networks.reach import NOTHING, ReachTracer, find_sources
 from segbench.records import LayerInfo, LayerKind, NetworkSummary
 
@@ -233,9 +234,14 @@ def _find_unreached(network: nn.Module, size: Pair, channels: int) -> set[str]:
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(0)
         trained = _copy(network, "cpu").train()
-        output = trained(torch.rand(2, channels, *(min(side, TRAINED_SIDE) for side in size)))
+        images = torch.rand(2, channels, *(min(side, TRAINED_SIDE) for side in size))
+        output = trained(images)
         if output.requires_grad:
             (output * torch.rand_like(output)).sum().backward()
+        if isinstance(trained, OwnLoss):  # some of what it has is for training alone
+            truth = (torch.rand_like(output) > 0.5).float()
+            loss, _ = trained.measure(images, truth, None, lambda scores, _truth, _known: scores.sum())
+            loss.backward()  # type: ignore[no-untyped-call]
     return {name for name, p in trained.named_parameters(remove_duplicate=False) if p.grad is None}
 
 

@@ -10,8 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
+from segbench.architectures import Gen5Config
 from segbench.convolution.geometry import Axis
 from segbench.errors import SegbenchError
+from segbench.networks import build_network
 from segbench.networks.layers import list_layers
 from segbench.networks.munet import MUnet
 from segbench.networks.reach import FAR, NOTHING, ReachTracer, find_sources
@@ -101,6 +103,12 @@ def test_that_a_layer_that_only_training_runs_counts_as_reached() -> None:
 
 
 # Sizes, calls, counts --------------------------------------------------------------------------------------------------
+
+
+def test_that_what_only_the_networks_own_loss_reaches_counts_as_reached() -> None:
+    summary = list_layers(build_network(Gen5Config(width=8, adversarial=0.1), 3), (32, 32))
+    assert any(layer.name.startswith("critic.") for layer in summary.layers)
+    assert summary.unreached_parameters == 0
 
 
 def test_that_layers_stand_in_the_order_they_run_and_those_that_never_run_at_the_end(summary: NetworkSummary) -> None:
