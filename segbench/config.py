@@ -110,6 +110,16 @@ class DataConfig(Config, frozen=True):
     """What the network sees."""
 
     batch_size: Annotated[int, knob("Batch size", "Images a step.", ge=1, le=4096)] = 4
+    at_once: Annotated[
+        int,
+        knob(
+            "Images at once",
+            "How many of a batch go through the network together; their gradients are added up to the batch's, which takes less "
+            "memory. What is pooled over a batch (batch norm, Dice) is pooled over these. 0: the whole batch.",
+            ge=0,
+            le=4096,
+        ),
+    ] = 0
     scaling: Annotated[
         Literal["raw", "unit", "normalised"],
         knob(

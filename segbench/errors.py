@@ -42,6 +42,14 @@ class ErrorReport(NamedTuple):
 
 _BY_ERRNO = {
     errno.ENOSPC: ("The disk is full.", "Free some space, then try again; nothing half-written was kept."),
+    errno.EFBIG: (
+        "The file would be larger than the system allows here.",
+        "Raise the limit (ulimit -f), or choose another place.",
+    ),
+    errno.EDQUOT: (
+        "Your share of the disk is used up.",
+        "Free some space, then try again; nothing half-written was kept.",
+    ),
     errno.EROFS: ("The folder is read-only.", "Choose a folder you may write to."),
     errno.EACCES: ("Access was denied.", "Check the permissions of the file, or choose another place."),
     errno.ENOENT: ("The file or folder does not exist.", "Check the path; it may have been moved."),

@@ -38,6 +38,8 @@ class TrainingStarted(Fact, frozen=True):
     validation_split: str  # "" when there is no validation
     baselines: Baselines
     time: float  # seconds since 1970, UTC
+    # What makes a continuation differ in its last bits from a run that was never stopped: (what, before, now)
+    changes: tuple[tuple[str, str, str], ...] = ()
 
 
 class StepDone(Fact, frozen=True):
@@ -102,6 +104,14 @@ class PreviewsUpdated:
 
     step: int
     predictions: tuple[Prediction, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StorageFailed:
+    """The run's folder could not be written. The trainer keeps everything in memory, and tries again when it is pulled again."""
+
+    step: int
+    report: ErrorReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,6 +373,7 @@ class LibrariesLoaded:
 WorkEvent = (
     LoggedEvent
     | PreviewsUpdated
+    | StorageFailed
     | MemoryRead
     | RunLogRead
     | Progressed

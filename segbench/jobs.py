@@ -23,6 +23,7 @@ from segbench.events import (
     JobPaused,
     JobResumed,
     JobStarted,
+    StorageFailed,
     WorkEvent,
 )
 
@@ -152,6 +153,8 @@ class _Lane:
             self._finish(job, JobFailed(job.number, job.kind, report))
         else:
             self.post(JobEvent(job.number, job.kind, event))
+            if isinstance(event, StorageFailed):  # until somebody has seen to it and lets the job go on
+                job.pause()
 
     def _finish(self, job: Job, fact: JobFact) -> None:
         with self.changed:

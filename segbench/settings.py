@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 import platformdirs
+
+from segbench.files import sweep_unfinished, write_atomically
 
 RECENT_LIMIT = 12
 
@@ -70,17 +71,8 @@ def load_settings() -> Settings:
 def save_settings(settings: Settings) -> None:
     """Writes the preferences so that a crash leaves the old file or the new one. Raises OSError if the folder can't be written."""
     path = find_settings_file()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".settings")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(settings), indent=2))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    sweep_unfinished(path.parent)
+    write_atomically(path, msgspec.json.format(msgspec.json.encode(settings), indent=2))
 
 
 def change(settings: Settings, **changes: Any) -> Settings:

@@ -103,6 +103,9 @@ class TrainingLines:
             case TrainingStarted():
                 self._started, self._first, self._images = event, None, 0
                 self._bar.tell(describe_start(event))
+                if event.changes:
+                    told = ", ".join(f"{what} {before}, now {now}" for what, before, now in event.changes)
+                    self._bar.tell(f"Not bit for bit as if it had never been stopped: {told}.")
             case StepDone():
                 self._step(event)
             case LossShared():

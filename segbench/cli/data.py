@@ -111,6 +111,8 @@ def _describe_run(path: Path) -> tuple[dict[str, Any], list[str]]:
         f"  best mean IoU {write_ratio(info.best_iou)}",
         f"  checkpoints: {', '.join(checkpoints) or 'none'}",
     ]
+    if info.torn:
+        lines.append(f"  {write_count(info.torn, 'torn line')} of its log left out: it was killed while it wrote")
     if run.file.dataset.classes is not None:
         lines.append(f"  {_list_classes(run.file.dataset.classes.names)}")
     document = {

@@ -86,7 +86,7 @@ def _find_command(parsed: argparse.Namespace) -> Callable[[argparse.Namespace], 
 def _write_sentence(report: ErrorReport, command: str, log_file: Path | None) -> str:
     hint = report.hint
     if report.smaller_batch:  # by the option's name, where the window has a button
-        option = "--set data.batch_size=" if command == "train" else "--batch "
+        option = "--set data.at_once=" if command == "train" else "--batch "
         hint = f"Start again with {option}{report.smaller_batch}."
     if not report.expected:
         hint = f"The details are in {log_file}." if log_file else "Its details could not be logged."

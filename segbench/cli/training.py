@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import time
 from pathlib import Path
 
 from segbench import config as knobs
@@ -21,14 +22,24 @@ from segbench.cli.console import (
 from segbench.cli.interrupt import Interrupted, pull
 from segbench.config import TrainConfig
 from segbench.data.dataset import Dataset
-from segbench.errors import SegbenchError
-from segbench.events import EpochDone, Progressed, TrainingEnded
+from segbench.errors import OutOfMemory, SegbenchError
+from segbench.events import EpochDone, Progressed, StorageFailed, TrainingEnded
 from segbench.formats.runs import Run, create_run, open_run
 from segbench.knobs import list_knobs
 from segbench.training.trainer import train
 
 # What may change when a run goes on; anything else would make it another run
-CONTINUABLE = ("epochs", "device", "precision", "threads", "validation_images", "checkpoint_seconds", "preview_seconds")
+CONTINUABLE = (
+    "epochs",
+    "device",
+    "precision",
+    "threads",
+    "validation_images",
+    "checkpoint_seconds",
+    "preview_seconds",
+    "data.at_once",
+)
+RETRY_SECONDS, PATIENCE = 2.0, 600.0  # a run's folder that cannot be written is tried again so often, and for so long
 
 
 def run_train(arguments: argparse.Namespace) -> int:
@@ -42,9 +53,21 @@ def run_train(arguments: argparse.Namespace) -> int:
     with open_bar("Training") as bar:
         lines = TrainingLines(bar, dataset.info.classes.names if dataset.info.classes is not None else ())
 
+        failing: float | None = None  # since when the run's folder cannot be written
+
         def show(event: object) -> None:
-            nonlocal ended
+            nonlocal ended, failing
             match event:
+                case StorageFailed():
+                    if failing is None:
+                        failing = time.monotonic()
+                        bar.tell(
+                            f"{event.report.message} {event.report.hint} The training waits, and tries again for ten minutes."
+                        )
+                    if time.monotonic() - failing > PATIENCE:
+                        raise SegbenchError(event.report.message, event.report.hint)
+                    time.sleep(RETRY_SECONDS)
+                    return
                 case EpochDone():
                     epochs.append(event)
                 case TrainingEnded():
@@ -52,14 +75,27 @@ def run_train(arguments: argparse.Namespace) -> int:
                 case Progressed():
                     bar.show(event.done, event.total, title=event.what.capitalize())
                     return
+            failing = None
             lines.show(event)
 
         try:
             pull(train(run.config, dataset, run), show)
         except Interrupted as stop:
             stopped = stop
+        except OutOfMemory as error:
+            if not run.checkpoint("last").exists():
+                raise
+            again = _write_resume(run, f"data.at_once={error.smaller_batch}" if error.smaller_batch else "")
+            raise SegbenchError(error.message, f"Go on with: {again}") from error
     _summarise(run, epochs, ended, stopped, arguments.json)
     return stopped.code if stopped is not None else 0
+
+
+def _write_resume(run: Run, setting: str = "") -> str:
+    """The command that goes on with a run."""
+    from segbench.export.manifest import write_line
+
+    return write_line(["segbench", "train", "--resume", str(run.path), *(["--set", setting] if setting else [])])
 
 
 def _begin(arguments: argparse.Namespace, chosen: list[str]) -> tuple[Run, Dataset]:
@@ -173,11 +209,9 @@ def _summarise(
         )  # fmt: skip
         return
     if stopped:
-        from segbench.export.manifest import write_line
-
         there = "the model is kept" if kept.exists() else "before its first step, so there is no model yet"
         tell(f"Stopped at step {info.step:,} of {info.total_steps:,}; {there}.")
-        tell(f"Go on with: {write_line(['segbench', 'train', '--resume', str(run.path)])}")
+        tell(f"Go on with: {_write_resume(run)}")
         return
     if not epochs:
         tell(f"Nothing was left to do: all {info.total_steps:,} steps were done before.")

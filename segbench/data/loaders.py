@@ -32,6 +32,20 @@ class Batch:
     masks: NDArray[np.generic]
     known: NDArray[np.bool_] | None
 
+    def split(self, size: int) -> list[Batch]:
+        """Batches of nearly equal size, none larger than `size` (0: as it is), in order."""
+        if not 0 < size < len(self.indices):
+            return [self]
+        return [
+            Batch(
+                self.indices[rows],
+                self.images[rows],
+                self.masks[rows],
+                None if self.known is None else self.known[rows],
+            )
+            for rows in np.array_split(np.arange(len(self.indices)), -(-len(self.indices) // size))
+        ]
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Division:

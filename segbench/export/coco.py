@@ -14,7 +14,7 @@ from segbench import __version__
 from segbench.export.masks import Exporter, MaskedSample, find_boxes
 from segbench.export.options import ExportOptions
 from segbench.export.pictures import paint_outlines
-from segbench.formats.files import write_atomically
+from segbench.files import write_atomically
 from segbench.records import Box, ClassTable
 
 

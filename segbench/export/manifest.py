@@ -17,7 +17,7 @@ from segbench import __version__
 from segbench.export.masks import Exporter
 from segbench.export.options import FLATTENINGS, ExportOptions
 from segbench.export.pictures import list_index_names, make_palette
-from segbench.formats.files import write_atomically
+from segbench.files import write_atomically
 from segbench.records import CheckpointInfo, ClassTable, Color, DatasetInfo, Reading
 
 NAME = "manifest.json"

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from segbench.formats.files import write_atomically
+from segbench.files import write_atomically
 from segbench.metrics.comparison import Comparison
 from segbench.metrics.evaluation import MAIN, OVERLAP, Evaluation
 

@@ -28,7 +28,7 @@ from segbench.export.manifest import (
 from segbench.export.masks import Exporter, MaskedSample, mask_prediction, mask_truth
 from segbench.export.naming import Named, check_pattern, clean, plan_names
 from segbench.export.options import ExportOptions, check_options
-from segbench.formats.files import write_atomically
+from segbench.files import write_atomically
 from segbench.records import CheckpointInfo, ClassTable, DatasetInfo, Prediction, Reading, Sample
 
 

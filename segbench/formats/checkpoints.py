@@ -14,8 +14,8 @@ from torch import Tensor
 from segbench.architectures import MUnetConfig
 from segbench.config import DataConfig, LossConfig, TrainConfig
 from segbench.errors import SegbenchError
+from segbench.files import write_atomically
 from segbench.formats.classes import build_plane_table
-from segbench.formats.files import write_atomically
 from segbench.formats.purdue import PURDUE_CLASSES
 from segbench.records import CheckpointInfo, ClassTable, Scores
 
@@ -50,6 +50,8 @@ class Header(msgspec.Struct, frozen=True):
     scalars: dict[str, float | int] = {}  # the optimizer's own numbers, by tensor-like names
     segbench: str = ""
     torch: str = ""
+    device: str = ""  # its kind: "cpu", "cuda"
+    threads: int = 0  # of the CPU; 0: not known
     format: int = FORMAT
 
 

@@ -18,8 +18,8 @@ from segbench import __version__
 from segbench.config import TrainConfig
 from segbench.errors import SegbenchError
 from segbench.events import EpochDone, LoggedEvent, StepDone, TrainingEnded, TrainingStarted
+from segbench.files import sweep_unfinished, write_atomically
 from segbench.formats.checkpoints import SUFFIX
-from segbench.formats.files import write_atomically
 from segbench.records import DatasetInfo, RunInfo, RunState
 
 LOCK_SECONDS = 0.2  # is_training holds a run for an instant, which is no reason to refuse it
@@ -41,13 +41,19 @@ class RunFile(msgspec.Struct, frozen=True):
 _file_decoder = msgspec.json.Decoder(RunFile)
 
 
+class RunGone(SegbenchError):
+    """The folder of a run in training is no more."""
+
+
 class Run:
     """One run's folder. `append` keeps the log open between two calls; `close` (or garbage collection) lets it go."""
 
     def __init__(self, path: Path, file: RunFile) -> None:
         self.path = path
         self.file = file
+        self.torn = 0  # lines that the last reading of the log left out
         self._log: IO[bytes] | None = None
+        self._started: TrainingStarted | None = None  # what a log begins with if it has to be made anew
 
     @property
     def config(self) -> TrainConfig:
@@ -67,15 +73,44 @@ class Run:
         write_atomically(self.path / "run.json", msgspec.json.format(msgspec.json.encode(self.file), indent=2))
 
     def append(self, event: LoggedEvent) -> None:
-        """Adds one line to the log with a single write, so that a crash can only tear the last one. Raises OSError."""
-        if self._log is None:
-            self._log = open(self.path / "events.jsonl", "ab", buffering=0)  # noqa: SIM115 (kept open between two calls)
-            if self._log.tell() and not _ends_whole(self.path / "events.jsonl"):
-                self._log.write(b"\n")  # a line torn by a crash must not swallow the next one
+        """Adds one line to the log with a single write, so that a crash can only tear the last one.
+
+        Raises OSError if it cannot be written, RunGone if the run's folder was deleted or moved away; `restore` makes it anew.
+        """
+        if isinstance(event, TrainingStarted):
+            self._started = event
         line = _encoder.encode(event) + b"\n"
-        if self._log.write(line) != len(line):  # a disk that fills up may take a part; the next line starts afresh
+        if self._log is None:
+            self._log = self._open_log()
+            if self._log.tell() == 0 and self._started not in (None, event):
+                line = _encoder.encode(self._started) + b"\n" + line
+        elif os.fstat(self._log.fileno()).st_nlink == 0:  # written to still, seen by nobody
             self.close()
+            self.check_folder()
+        if self._log is None or self._log.write(line) != len(line):  # a disk that fills up may take a part
+            self.close()  # so that the next line starts afresh
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path / "events.jsonl"))
+
+    def _open_log(self) -> IO[bytes]:
+        self.check_folder()
+        log = open(self.path / "events.jsonl", "ab", buffering=0)  # noqa: SIM115 (kept open between two calls)
+        if log.tell() and not _ends_whole(self.path / "events.jsonl"):
+            log.write(b"\n")  # a line torn by a crash must not swallow the next one
+        return log
+
+    def check_folder(self) -> None:
+        """Raises RunGone if the folder is not there any more."""
+        if not (self.path / "run.json").exists():
+            raise RunGone(
+                f"The folder of the run, {self.path}, is gone.",
+                "Put it back. Or go on without it: segbench makes it anew, with the curves from here on.",
+            )
+
+    def restore(self) -> None:
+        """Makes the folder of a run anew if it is gone. Raises OSError."""
+        if not (self.path / "run.json").exists():
+            self.close()
+            self.change()
 
     def close(self) -> None:
         if self._log is not None:
@@ -83,14 +118,19 @@ class Run:
             self._log = None
 
     def events(self) -> Iterator[LoggedEvent]:
-        """The log from its beginning; lines torn by a crash are dropped."""
+        """The log from its beginning; lines torn by a crash are dropped, and counted in `torn`."""
         path = self.path / "events.jsonl"
+        self.torn = 0
         if not path.exists():
             return
         with open(path, "rb") as file:
             for line in file:
-                with contextlib.suppress(ValueError):  # msgspec's own, and bytes that are not UTF-8
-                    yield _decoder.decode(line)
+                try:
+                    event = _decoder.decode(line)
+                except ValueError:  # msgspec's own, and bytes that are not UTF-8
+                    self.torn += bool(line.strip())
+                    continue
+                yield event
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
@@ -104,6 +144,7 @@ class Run:
                         "Stop it there first, or start a new run.",
                     )
                 time.sleep(0.01)
+            sweep_unfinished(self.path / "checkpoints", older=0)  # nobody else writes there
             try:
                 yield
             finally:
@@ -144,7 +185,7 @@ class Run:
         return RunInfo(
             path=str(self.path), name=self.name, state=state, network=str(type(self.config.network).__struct_config__.tag),
             dataset=self.file.dataset.name, started=self.file.started, step=step,
-            total_steps=started.total_steps if started else 0, best_iou=best, last_loss=loss,
+            total_steps=started.total_steps if started else 0, best_iou=best, last_loss=loss, torn=self.torn,
         )  # fmt: skip
 
 

@@ -51,9 +51,11 @@ class Trainee:
     device: torch.device
     precision: torch.dtype
     train_images: int
+    at_once: int = 0  # images that go through the network together; 0: the whole batch
     scaling: Scaling = Scaling()  # noqa: RUF009 (frozen)
     progress: Progress = field(default_factory=Progress)
     shares: LossShares = field(default_factory=LossShares)
+    _newest: tuple[Tensor, Tensor, Tensor | None] = field(init=False)  # outputs, truth and known of the last part
 
     def autocast(self) -> AbstractContextManager[object]:
         if self.precision == torch.float32:
@@ -91,25 +93,42 @@ class Trainee:
 
     def step(self, batch: Batch, learning_rate: float, clip: float) -> float:
         """One optimizer step, or a batch more in the statistics of a network that needs none; gives the loss before it."""
-        x, truth, known = self.encode(batch)
+        parts = batch.split(self.at_once)
         if isinstance(self.network, ClosedForm):
-            with torch.no_grad():
-                outputs = self.predict(x)
-                loss = self.loss(outputs, truth, known)
-                self.network.observe(x, truth, known)
+            losses = [self._observe(self.network, part) for part in parts]
         else:
             for group in self.optimizer.param_groups:
                 group["lr"] = learning_rate
             self.optimizer.zero_grad(set_to_none=True)
-            loss, outputs = self._measure_training(x, truth, known)
-            loss.backward()  # type: ignore[no-untyped-call]
+            losses = [self._learn(part, len(part.indices) / len(batch.indices)) for part in parts]
             if clip:
                 nn.utils.clip_grad_norm_(self.network.parameters(), clip)
             self.optimizer.step()
-        value = loss.item()  # here a GPU has done all the above: what follows is timed alone
+        # Here a GPU has done all the above: what follows is timed alone
+        value = sum(loss.item() * len(part.indices) for loss, part in zip(losses, parts, strict=True)) / len(
+            batch.indices
+        )
         if self.shares.due():
-            self.shares.look(self.loss, outputs, truth, known)
+            self.shares.look(self.loss, *self._newest)
         return value
+
+    def _observe(self, network: ClosedForm, part: Batch) -> Tensor:
+        """The loss of a part before a network that counts has seen it."""
+        x, truth, known = self.encode(part)
+        with torch.no_grad():
+            outputs = self.predict(x)
+            loss = self.loss(outputs, truth, known)
+            network.observe(x, truth, known)
+        self._newest = outputs, truth, known
+        return loss
+
+    def _learn(self, part: Batch, share: float) -> Tensor:
+        """The loss of a part of the batch, whose gradient is added with its share of the images."""
+        x, truth, known = self.encode(part)
+        loss, outputs = self._measure_training(x, truth, known)
+        (loss if share == 1 else loss * share).backward()  # type: ignore[no-untyped-call]
+        self._newest = outputs.detach(), truth, known
+        return loss.detach()
 
     def _measure_training(self, x_B3HW: Tensor, truth: Tensor, known: Tensor | None) -> tuple[Tensor, Tensor]:
         """(what is learnt from, raw outputs)."""
@@ -151,6 +170,7 @@ def build_trainee(config: TrainConfig, classes: ClassTable, train_images: int) -
         device=device,
         precision=choose_precision(config, device),
         train_images=train_images,
+        at_once=config.data.at_once,
     )
 
 
@@ -179,6 +199,8 @@ def snapshot(
                 elif value is not None:
                     scalars[f"{number}.{name}"] = value
         tensors[f"{STATE}random"] = torch.get_rng_state()
+        if trainee.device.type == "cuda":
+            tensors[f"{STATE}random_cuda"] = torch.cuda.get_rng_state(trainee.device)
         if trainee.loss.weights is not None:
             tensors[f"{STATE}class_weights"] = trainee.loss.weights
     progress = trainee.progress
@@ -199,13 +221,16 @@ def snapshot(
         scalars=scalars,
         segbench=__version__,
         torch=str(torch.__version__),
+        device=trainee.device.type,
+        threads=torch.get_num_threads(),
     )
     return header, tensors
 
 
-def resume(trainee: Trainee, path: Path) -> None:
+def resume(trainee: Trainee, path: Path) -> tuple[tuple[str, str, str], ...]:
     """Puts weights, optimizer, class weights, random state, scaling and progress of a "last" checkpoint into the trainee.
 
+    Returns what now makes the last bits differ from those of a run that was never stopped: (what, before, now).
     Raises SegbenchError if the checkpoint is damaged, belongs to another network, or was trained on other data.
     """
     header, tensors = read_checkpoint(path, prefix="")
@@ -228,6 +253,8 @@ def resume(trainee: Trainee, path: Path) -> None:
     trainee.optimizer.load_state_dict({**trainee.optimizer.state_dict(), "state": state})
     _match_layouts(trainee.optimizer)
     torch.set_rng_state(tensors[f"{STATE}random"])
+    if trainee.device.type == "cuda" and f"{STATE}random_cuda" in tensors:
+        torch.cuda.set_rng_state(tensors[f"{STATE}random_cuda"], trainee.device)
     trainee.scaling = header.scaling
     trainee.loss = build_loss(trainee.loss.config, trainee.target.classes, tensors.get(f"{STATE}class_weights"))
     progress = trainee.progress
@@ -235,6 +262,18 @@ def resume(trainee: Trainee, path: Path) -> None:
     progress.seconds = header.progress.get("seconds", 0.0)
     progress.epoch_loss = header.progress.get("epoch_loss", 0.0)
     progress.best = header.progress.get("best", float("-inf"))
+    return _find_changes(trainee, header)
+
+
+def _find_changes(trainee: Trainee, header: Header) -> tuple[tuple[str, str, str], ...]:
+    threads = (str(header.threads or ""), str(torch.get_num_threads())) if trainee.device.type == "cpu" else ("", "")
+    facts = (
+        ("device", header.device, trainee.device.type),
+        ("threads", *threads),
+        ("torch", header.torch, str(torch.__version__)),
+        ("images at once", *(str(many or "all") for many in (header.config.data.at_once, trainee.at_once))),
+    )
+    return tuple((what, before, now) for what, before, now in facts if before and before != now)
 
 
 def _check_data(trainee: Trainee, header: Header) -> None:

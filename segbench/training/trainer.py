@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 import numpy as np
@@ -13,7 +14,7 @@ from segbench.config import TrainConfig, check
 from segbench.data.loaders import Batch, Division, count_batches, divide, load_batches, load_training_batches
 from segbench.data.transforms import measure_scaling
 from segbench.devices import describe_device, read_memory, read_peak_memory
-from segbench.errors import OutOfMemory, SegbenchError, is_out_of_memory
+from segbench.errors import OutOfMemory, SegbenchError, explain, is_out_of_memory
 from segbench.events import (
     CheckpointSaved,
     EpochDone,
@@ -23,11 +24,12 @@ from segbench.events import (
     PreviewsUpdated,
     Progressed,
     StepDone,
+    StorageFailed,
     TrainingEnded,
     TrainingStarted,
 )
 from segbench.formats.checkpoints import Scaling, save_checkpoint
-from segbench.formats.runs import Run
+from segbench.formats.runs import Run, RunGone
 from segbench.losses import build_loss, weigh_classes
 from segbench.metrics import add_scores, count_pixels
 from segbench.networks import count_parameters
@@ -47,7 +49,7 @@ MEMORY_SECONDS = 1.0
 _DIVERGED = "Lower the learning rate or clip the gradients; the last good checkpoint is kept."
 
 Logged = TypeVar("Logged", TrainingStarted, StepDone, LossShared, EpochDone, CheckpointSaved, TrainingEnded)
-TrainEvent = LoggedEvent | PreviewsUpdated | MemoryRead | Progressed
+TrainEvent = LoggedEvent | PreviewsUpdated | StorageFailed | MemoryRead | Progressed
 
 
 class Pins(Protocol):
@@ -62,9 +64,10 @@ def train(
     """Trains on `dataset` into `run`, or goes on exactly where the run's last checkpoint stands.
 
     Yields at least once a step, and while it measures the data before the first; what belongs into the run's log is written
-    there before it is yielded. close() saves "last" and ends the log in order. Raises SegbenchError (bad settings, no masks,
-    other data than the run was begun with, a loss or weights that are no numbers), OutOfMemory with a smaller batch to try,
-    OSError if the run's folder cannot be written.
+    there before it is yielded. Where it cannot be written, StorageFailed comes, and the next pull tries again: nothing is lost
+    or done twice meanwhile. close() saves "last" and ends the log in order. Raises SegbenchError (bad settings, no masks, other
+    data than the run was begun with, a loss or weights that are no numbers), OutOfMemory with what to try, and, when it is closed
+    or fails, OSError if the run's folder cannot be written.
     """
     check(config)
     division = divide(dataset, config)
@@ -79,8 +82,7 @@ def _train(
     trainee = build_trainee(config, dataset.info.classes, len(division.train))
     progress = trainee.progress
     fresh = not run.checkpoint("last").exists()
-    if not fresh:
-        resume(trainee, run.checkpoint("last"))
+    changes = () if fresh else resume(trainee, run.checkpoint("last"))
     steps_per_epoch = count_batches(len(division.train), config.data.batch_size)
     total = steps_per_epoch * config.epochs
     saved_step, saved_at = progress.step, time.monotonic()
@@ -88,23 +90,41 @@ def _train(
     previews = _Previews(config, pins)
     memory_at = 0.0
 
-    def log(event: Logged) -> Logged:
-        run.append(event)
-        return event
+    def write(action: Callable[[], object]) -> Generator[StorageFailed, None, None]:
+        """Does what writes to the run's folder, as often as it takes."""
+        while True:
+            try:
+                action()
+                return
+            except (OSError, RunGone) as error:
+                yield StorageFailed(progress.step, explain(error))
+                with suppress(OSError):  # then the action fails again, and says it
+                    run.restore()
 
-    def save(kind: Literal["last", "best"], scores: Scores | None = None) -> CheckpointSaved:
+    def log(event: Logged) -> Generator[Logged | StorageFailed, None, None]:
+        yield from write(lambda: run.append(event))
+        yield event
+
+    def store(kind: Literal["last", "best"], scores: Scores | None = None) -> CheckpointSaved:
         if not trainee.is_finite():
             raise _refuse_weights(progress.step)
+        run.check_folder()
         header, tensors = snapshot(trainee, config, scores, whole=kind == "last")
         save_checkpoint(run.checkpoint(kind), header, tensors)
-        return log(CheckpointSaved(kind, str(run.checkpoint(kind)), progress.step))
+        return CheckpointSaved(kind, str(run.checkpoint(kind)), progress.step)
+
+    def save(
+        kind: Literal["last", "best"], scores: Scores | None = None
+    ) -> Generator[CheckpointSaved | StorageFailed, None, None]:
+        yield from write(lambda: store(kind, scores))
+        yield from log(CheckpointSaved(kind, str(run.checkpoint(kind)), progress.step))
 
     try:
         if fresh:
             mean, deviation = yield from measure_scaling(config.data, dataset, division.train)
             trainee.scaling = Scaling(mean, deviation, dataset.find_white())
         baselines = yield from _weigh_and_measure(config, trainee, dataset, division.train)
-        yield log(describe_start(config, trainee, division, run, steps_per_epoch, baselines))
+        yield from log(describe_start(config, trainee, division, run, steps_per_epoch, baselines, changes))
         while progress.epochs < config.epochs:
             epoch, done = progress.epochs, progress.step - progress.epochs * steps_per_epoch
             trainee.network.train()
@@ -121,30 +141,31 @@ def _train(
                 if not np.isfinite(loss):
                     raise _refuse_loss(loss, progress.step, batch, dataset)
                 progress.epoch_loss += loss
-                yield log(StepDone(progress.step, loss, rate, progress.seconds, len(batch.indices)))
+                yield from log(StepDone(progress.step, loss, rate, progress.seconds, len(batch.indices)))
                 if (shares := trainee.shares.take()) is not None:
-                    yield log(LossShared(progress.step, shares))
+                    yield from log(LossShared(progress.step, shares))
                 if previews.due(progress.seconds):
                     yield previews.make(trainee, dataset)
                 if time.monotonic() - memory_at > MEMORY_SECONDS:
                     memory_at = time.monotonic()
                     yield read_memory(trainee.device)
                 if time.monotonic() - saved_at > config.checkpoint_seconds and progress.step % steps_per_epoch:
-                    yield save("last")
+                    yield from save("last")
                     saved_step, saved_at = progress.step, time.monotonic()
             scored = yield from _end_epoch(config, trainee, dataset, division, epoch + 1, steps_per_epoch)
             progress.epoch_loss, progress.epochs = 0.0, epoch + 1
-            yield log(scored)
+            yield from log(scored)
             if scored.best:
-                yield save("best", scored.scores)
-            yield save("last", scored.scores)
+                yield from save("best", scored.scores)
+            yield from save("last", scored.scores)
             saved_step, saved_at = progress.step, time.monotonic()
             if previews.due(progress.seconds) or (previews.wanted and progress.epochs == config.epochs):
                 yield previews.make(trainee, dataset)  # the run's last ones show the network that it leaves
         reason = "completed"
     except GeneratorExit:
         if progress.step > saved_step:
-            save("last")
+            run.restore()
+            run.append(store("last"))
         reason = "stopped"
         raise
     except (MemoryError, RuntimeError) as error:
@@ -152,8 +173,10 @@ def _train(
             raise
         raise _explain_memory(config, trainee.device) from error
     finally:
-        ended = log(TrainingEnded(reason, progress.step, progress.seconds, read_peak_memory(trainee.device)))
-    yield ended
+        ended = TrainingEnded(reason, progress.step, progress.seconds, read_peak_memory(trainee.device))
+        if reason != "completed":
+            run.append(ended)
+    yield from log(ended)
 
 
 def _weigh_and_measure(
@@ -170,7 +193,13 @@ def _weigh_and_measure(
 
 
 def describe_start(
-    config: TrainConfig, trainee: Trainee, division: Division, run: Run, steps_per_epoch: int, baselines: Baselines
+    config: TrainConfig,
+    trainee: Trainee,
+    division: Division,
+    run: Run,
+    steps_per_epoch: int,
+    baselines: Baselines,
+    changes: tuple[tuple[str, str, str], ...] = (),
 ) -> TrainingStarted:
     """The first event of a run or of its continuation."""
     return TrainingStarted(
@@ -186,6 +215,7 @@ def describe_start(
         validation_split=division.validation_split,
         baselines=baselines,
         time=time.time(),
+        changes=changes,
     )
 
 
@@ -214,7 +244,7 @@ def _validate(
     reading = trainee.target.reading
     total_loss, done, scores, grid = 0.0, 0, None, None
     trainee.network.eval()
-    for batch in load_batches(dataset, indices, config.data.batch_size * 2):
+    for batch in load_batches(dataset, indices, (config.data.at_once or config.data.batch_size) * 2):
         with torch.inference_mode():
             loss, outputs = trainee.measure(batch)
             read = trainee.target.scores(outputs).cpu().numpy()
@@ -290,7 +320,13 @@ def _refuse_weights(step: int) -> SegbenchError:
 def _explain_memory(config: TrainConfig, device: torch.device) -> OutOfMemory:
     if device.type == "cuda":
         torch.cuda.empty_cache()
-    smaller = config.data.batch_size // 2
-    hint = f"Try a batch of {smaller}." if smaller else "Try smaller crops or a shallower network."
+    batch = config.data.batch_size
+    together = min(config.data.at_once or batch, batch)
+    smaller = together // 2
+    hint = (
+        f"Put {smaller} at a time through the network; the batch stays {batch}."
+        if smaller
+        else "Try smaller crops or a shallower network."
+    )
     whose = "The computer's" if device.type == "cpu" else "The GPU's"
-    return OutOfMemory(f"{whose} memory does not hold a batch of {config.data.batch_size}.", hint, smaller)
+    return OutOfMemory(f"{whose} memory does not hold {together} images of a batch together.", hint, smaller)

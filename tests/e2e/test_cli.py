@@ -148,7 +148,7 @@ def test_that_without_a_log_folder_an_error_is_still_one_line(tmp_path):
     assert told.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize(("command", "option"), [("train", "--set data.batch_size=2"), ("evaluate", "--batch 2")])
+@pytest.mark.parametrize(("command", "option"), [("train", "--set data.at_once=2"), ("evaluate", "--batch 2")])
 def test_that_out_of_memory_names_the_option_of_a_smaller_batch_once(capsys, monkeypatch, command, option):
     def run_out(_: object) -> int:
         raise OutOfMemory("Too little memory.", "Try a batch of 2.", smaller_batch=2)

@@ -171,23 +171,24 @@ def test_that_memory_that_runs_out_ends_in_a_button_with_a_smaller_batch(
 ) -> None:
     from segbench.training import trainer
 
-    real = trainer.Trainee.step
+    real = trainer.Trainee._learn
 
-    def step(self: Any, batch: Any, *rest: Any) -> float:
-        if len(batch.indices) > 2:
+    def learn(self: Any, part: Any, share: float) -> Any:
+        if len(part.indices) > 2:
             raise MemoryError
-        return real(self, batch, *rest)
+        return real(self, part, share)
 
-    monkeypatch.setattr(trainer.Trainee, "step", step)
+    monkeypatch.setattr(trainer.Trainee, "_learn", learn)
     press(page, "start")
     wait_for(lambda: phase(page) == "failed", timeout=60_000)
-    assert "does not hold a batch of 4" in page.header.sentence.text()
+    assert "does not hold 4 images of a batch together" in page.header.sentence.text()
     assert not list(find_runs_folder(running.session.settings).iterdir())  # nothing was learnt, nothing is kept
     press(page, "smaller_batch")
     wait_for(lambda: phase(page) == "completed", timeout=60_000)
-    batch = page.form.editor("data.batch_size")
+    together, batch = page.form.editor("data.at_once"), page.form.editor("data.batch_size")
+    assert isinstance(together, QSpinBox)
     assert isinstance(batch, QSpinBox)
-    assert batch.value() == 2
+    assert (together.value(), batch.value()) == (2, 4)
 
 
 def test_that_the_pinned_predictions_refresh_while_it_trains(page: TrainingView, wait_for: Wait) -> None:

@@ -22,6 +22,7 @@ UNWANTED_NAMES = {
 # Rule 8: bytes on disk belong to formats/ and export/. These few others touch a file, for the reason given.
 FILE_USERS = {
     "segbench.config": "reads presets and --config files",
+    "segbench.files": "writes for all of them",
     "segbench.settings": "keeps the preferences",
     "segbench.display": "looks for fonts",
     "segbench.devices": "reads /proc/self/statm",

@@ -7,8 +7,18 @@ import threading
 
 import pytest
 
-from segbench.errors import SegbenchError
-from segbench.events import JobCancelled, JobDone, JobEvent, JobFailed, JobPaused, JobResumed, JobStarted, Progressed
+from segbench.errors import ErrorReport, SegbenchError
+from segbench.events import (
+    JobCancelled,
+    JobDone,
+    JobEvent,
+    JobFailed,
+    JobPaused,
+    JobResumed,
+    JobStarted,
+    Progressed,
+    StorageFailed,
+)
 from segbench.jobs import JobRunner
 
 ENDS = (JobDone, JobCancelled, JobFailed)
@@ -497,3 +507,23 @@ def test_that_a_loop_closed_under_a_job_harms_nothing():
     job._lane.close()
     thread.join(PATIENCE)
     assert not thread.is_alive()
+
+
+def test_that_a_job_whose_folder_cannot_be_written_waits_until_it_is_resumed():
+    pulled = []
+
+    def work():
+        for step in (1, 2):
+            pulled.append(step)
+            yield StorageFailed(step, ErrorReport("The disk is full.", "Free some space.", ""))
+
+    async def story(desk):
+        job = desk.runner.start("train", work())
+        for step in (1, 2):
+            await desk.until(lambda step=step: job.paused and len(desk.yields(job)) == step)
+            assert pulled == list(range(1, step + 1))
+            job.resume()
+        await desk.end_of(job)
+        assert isinstance(desk.ends(job)[0], JobDone)
+
+    run(story)

@@ -159,7 +159,7 @@ class ErrorDialog(QDialog):
         self.counter.setText(f"{self._place + 1} of {len(self._troubles)}")
         self.earlier.setEnabled(self._place > 0)
         self.later.setEnabled(self._place < len(self._troubles) - 1)
-        self.smaller.setText(f"Use &batch {report.smaller_batch}")
+        self.smaller.setText(f"Go on with &{report.smaller_batch} at a time")
         self.smaller.setVisible(report.smaller_batch > 0)
         self._make_room()
 

@@ -153,6 +153,9 @@ def test_that_a_line_the_disk_took_in_part_is_told_and_spoils_no_other(tmp_path:
     assert whole is not None
 
     class Full:
+        def fileno(self) -> int:
+            return whole.fileno()
+
         def write(self, line: bytes) -> int:
             return whole.write(line[:5])
 

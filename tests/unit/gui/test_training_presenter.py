@@ -35,6 +35,7 @@ from segbench.events import (
     RunsCompared,
     RunsListed,
     StepDone,
+    StorageFailed,
     TrainingEnded,
     TrainingStarted,
 )
@@ -352,8 +353,48 @@ def test_that_running_out_of_memory_offers_a_smaller_batch_and_starts_with_it(st
     assert stage.view.state.smaller_batch == 2
     assert "does not hold" in stage.view.state.sentence
     stage.presenter.use_batch(2)
-    assert stage.view.last("show_settings")[0]["data"]["batch_size"] == 2
+    data = stage.view.last("show_settings")[0]["data"]
+    assert (data["batch_size"], data["at_once"]) == (4, 2)
     assert stage.view.state.phase == "preparing"
+
+
+def test_that_a_run_that_learnt_something_goes_on_with_fewer_images_at_a_time(stage: Stage) -> None:
+    stage.start()
+    stage.train(start_fact(), step_fact(1), CheckpointSaved("last", "/runs/one/last", 1))
+    report = ErrorReport("Memory does not hold 4 images.", "Put 2 at a time through the network.", "", 2)
+    stage.session.publish([JobFailed(stage.jobs.latest("train").number, "train", report)])
+    stage.presenter.use_batch(2)
+    assert stage.view.state.phase == "preparing"
+    assert stage.view.last("show_settings")[0]["data"]["at_once"] == 2
+    assert not [call for call, _ in stage.view.calls if call == "show_problem"]
+    assert stage.view.state.name == "one"  # the run that was there, not a new one
+
+
+def test_that_a_full_disk_is_told_until_the_training_goes_on(stage: Stage) -> None:
+    stage.start()
+    stage.train(start_fact(), step_fact(1), StorageFailed(1, ErrorReport("The disk is full.", "Free some space.", "")))
+    stage.session.publish([JobPaused(stage.jobs.latest("train").number)])
+    assert stage.view.state.phase == "paused"
+    assert stage.view.state.sentence == "The disk is full. Free some space. Nothing is lost: press Resume to go on."
+    stage.session.publish([JobResumed(stage.jobs.latest("train").number)])
+    stage.train(step_fact(2))
+    assert (stage.view.state.phase, stage.view.state.sentence) == ("training", "")
+
+
+def test_that_a_continuation_that_is_not_exact_says_so(stage: Stage) -> None:
+    stage.start()
+    stage.train(msgspec.structs.replace(start_fact(), step=4, changes=(("threads", "1", "2"),)), step_fact(5))
+    assert "threads 1, now 2" in stage.view.state.sentence
+
+
+def test_that_a_run_that_another_segbench_trains_can_only_be_looked_at(stage: Stage, tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    with open_run(run).lock():
+        stage.session.publish([RunContinueRequested(str(run))])
+        stage.pull("open run")
+    assert (stage.view.state.phase, stage.view.state.can_continue) == ("elsewhere", False)
+    assert "Another segbench is training this run" in stage.view.state.sentence
+    assert "Another segbench" in stage.view.last("show_problem")[0]
 
 
 def test_that_another_run_can_be_looked_at_while_one_trains(stage: Stage, tmp_path: Path) -> None:

@@ -239,7 +239,58 @@ def test_that_out_of_memory_names_a_smaller_batch(
     with pytest.raises(OutOfMemory) as caught:
         list(train(SMALL, shapes, start(tmp_path, shapes)))
     assert caught.value.smaller_batch == 2
-    assert str(caught.value).startswith("The computer's memory does not hold a batch of 4.")
+    assert str(caught.value).startswith(
+        "The computer's memory does not hold 4 images of a batch together. Put 2 at a time"
+    )
+
+
+def test_that_images_put_through_a_few_at_a_time_train_as_the_whole_batch(tmp_path: Path, shapes: Dataset) -> None:
+    plain = [
+        "network.name=unet",
+        "network.width=8",
+        "network.levels=2",
+        "network.batch_norm=false",
+        "loss.name=bce",
+        "optimizer.name=sgd",
+    ]
+    config = override(TrainConfig(), [*plain, "epochs=1", "data.batch_size=5", "threads=1", "data.hold_out=0"])
+    whole, parts = start(tmp_path / "a", shapes, config), start(tmp_path / "b", shapes, config)
+    losses = [e.loss for e in train(config, shapes, whole) if isinstance(e, StepDone)]
+    few = override(config, ["data.at_once=2"])
+    assert [e.loss for e in train(few, shapes, parts) if isinstance(e, StepDone)] == pytest.approx(losses, abs=1e-5)
+    a, b = weights(whole), weights(parts)
+    assert all(torch.allclose(a[name], b[name], atol=1e-4) for name in a)
+
+
+@pytest.mark.parametrize("network", ["munet", "gen5", "gaussian"])
+def test_that_a_batch_in_parts_runs_with_every_kind_of_network(tmp_path: Path, shapes: Dataset, network: str) -> None:
+    small = {"munet": ["network.depth=4"], "gen5": ["network.width=4", "network.adversarial=0.1"], "gaussian": []}
+    settings = [
+        f"network.name={network}",
+        *small[network],
+        "data.at_once=3",
+        "epochs=1",
+        "data.batch_size=4",
+        "threads=1",
+    ]
+    config = override(TrainConfig(), settings)
+    losses = [e.loss for e in train(config, shapes, start(tmp_path, shapes, config)) if isinstance(e, StepDone)]
+    assert np.isfinite(losses).all()
+
+
+def test_that_what_changes_the_last_bits_of_a_continuation_is_told(tmp_path: Path, shapes: Dataset) -> None:
+    run = start(tmp_path, shapes)
+    job = train(SMALL, shapes, run)
+    next(e for e in job if isinstance(e, StepDone))
+    job.close()
+    more = override(SMALL, ["threads=2", "data.at_once=2"])
+    before = torch.get_num_threads()
+    job = train(more, shapes, run)
+    begun = next(e for e in job if isinstance(e, TrainingStarted))
+    job.close()
+    torch.set_num_threads(before)
+    assert begun.changes == (("threads", "1", "2"), ("images at once", "all", "2"))
+    assert [e.changes for e in run.events() if isinstance(e, TrainingStarted)] == [(), begun.changes]
 
 
 def test_that_a_run_in_training_is_not_trained_twice(tmp_path: Path, shapes: Dataset) -> None:

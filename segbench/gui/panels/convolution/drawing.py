@@ -122,7 +122,7 @@ def film(path: str, lab: Lab, speed: int, theme: Theme, font: QFont) -> Generato
     """For a job's thread: paints each place of the kernel and writes the animated GIF. speed: places a second."""
     from PIL import Image
 
-    from segbench.formats.files import write_atomically
+    from segbench.files import write_atomically
 
     total = count_frames(lab)
     width = lab.geometry.output[1]

@@ -63,7 +63,7 @@ def open_network_layer(
 
 def save_bytes(path: str, data: bytes) -> Generator[WorkEvent, None, Path]:
     """Writes a picture that the view has drawn."""
-    from segbench.formats.files import write_atomically
+    from segbench.files import write_atomically
 
     yield from ()
     write_atomically(Path(path), data)

@@ -130,7 +130,7 @@ def open_files(paths: Sequence[str]) -> Generator[WorkEvent, None, Any]:
 
 def save_file(path: str, data: bytes) -> Generator[WorkEvent, None, Path]:
     """Writes a picture that a view has drawn."""
-    from segbench.formats.files import write_atomically
+    from segbench.files import write_atomically
 
     yield from ()
     write_atomically(Path(path), data)

@@ -27,8 +27,9 @@ PHASES: dict[str, tuple[str, Mark]] = {
     "stopped": ("Stopped", "muted"),
     "failed": ("Failed", "bad"),
     "interrupted": ("Interrupted", "warning"),
+    "elsewhere": ("Trained elsewhere", "warning"),
 }
-ENDED = ("completed", "stopped", "interrupted", "failed")
+ENDED = ("completed", "stopped", "interrupted", "failed", "elsewhere")
 FACTS = (
     ("epoch", "Epoch", "Passes over the training images, the present one of all"),
     ("step", "Step", "Optimizer steps done, of all"),
@@ -127,7 +128,7 @@ class TrainingHeader(QFrame):
 
     def _show_banner(self, state: TrainingState) -> None:
         sentence, role = "", "muted"
-        if state.phase == "failed" and state.sentence:
+        if (state.phase == "failed" and state.sentence) or (state.sentence and state.phase == "paused"):
             sentence, role = state.sentence, "bad"
         elif state.other:
             sentence = f"{state.other} is being trained meanwhile."
@@ -135,6 +136,8 @@ class TrainingHeader(QFrame):
             sentence, role = self._problem, "bad"
         elif state.phase in ENDED:
             sentence = state.sentence or state.refusal
+        elif state.phase in ("training", "validating"):
+            sentence = state.sentence
         if state.phase in ("preparing", "training"):
             self._problem = ""
         self._smaller = state.smaller_batch
@@ -142,7 +145,7 @@ class TrainingHeader(QFrame):
         mark(self.sentence, "bad" if role == "bad" else "muted")
         self.active_button.setVisible(bool(state.other))
         self.smaller_button.setVisible(bool(state.smaller_batch))
-        self.smaller_button.setText(f"Start again with batch {state.smaller_batch}")
+        self.smaller_button.setText(f"Go on with {state.smaller_batch} at a time")
         self.banner.setVisible(bool(sentence) or bool(state.smaller_batch))
 
     def _build_title(self) -> QHBoxLayout:
@@ -204,7 +207,9 @@ class TrainingHeader(QFrame):
         row.setSpacing(8)
         self.active_button = build_push("Show it", "show_active", "Show the run that is being trained")
         self.active_button.clicked.connect(self.show_active_requested)
-        self.smaller_button = build_push("", "smaller_batch", "Same settings, fewer images a step", "primary")
+        self.smaller_button = build_push(
+            "", "smaller_batch", "Same batch; fewer of its images go through the network together", "primary"
+        )
         self.smaller_button.clicked.connect(lambda: self.smaller_batch_requested.emit(self._smaller))
         row.addWidget(self.sentence, 1)
         row.addWidget(self.active_button)

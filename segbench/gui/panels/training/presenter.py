@@ -36,6 +36,7 @@ from segbench.events import (
     RunsCompared,
     RunsListed,
     StepDone,
+    StorageFailed,
     TrainingEnded,
     TrainingStarted,
 )
@@ -45,7 +46,15 @@ from segbench.gui.panels.training.lecture import is_lecture, load_averages
 from segbench.gui.panels.training.pins import KINDS as PIN_KINDS
 from segbench.gui.panels.training.pins import PinWatch
 from segbench.gui.panels.training.shelf import CurvesView, RunShelf
-from segbench.gui.panels.training.state import NO_RUN, Active, RunRecord, TrainingState, resolve
+from segbench.gui.panels.training.state import (
+    ELSEWHERE,
+    NO_RUN,
+    Active,
+    RunRecord,
+    TrainingState,
+    describe_changes,
+    resolve,
+)
 from segbench.knobs import to_dict
 from segbench.settings import find_runs_folder
 
@@ -164,13 +173,17 @@ class TrainingPresenter:
         self._end("cancelling", discard=True)
 
     def use_batch(self, size: int) -> None:
-        """Starts again with a smaller batch, after memory ran out."""
+        """Goes on, or starts again, with so many images of a batch at a time, after memory ran out."""
         if not self._settings:
             return
         raw = copy.deepcopy(self._settings)
-        raw["data"]["batch_size"] = size
-        self._view.show_settings(raw)
-        self.start(raw)
+        raw["data"]["at_once"] = size
+        self._view.show_settings(work.leave_threads(raw))
+        record = self._shelf.current
+        if record is not None and record.path and record.checkpoints:
+            self.continue_run(record.path, raw["epochs"], at_once=size)
+        else:
+            self.start(raw)
 
     def use_settings(self) -> None:
         """Fills the form with the settings that the shown run was trained with."""
@@ -188,8 +201,11 @@ class TrainingPresenter:
             self._ask_after = path
             self._open(path)
 
-    def continue_run(self, path: str, epochs: int) -> None:
-        """Trains a run further, up to `epochs` epochs in all, on the dataset it was trained on (which is opened if need be)."""
+    def continue_run(self, path: str, epochs: int, at_once: int | None = None) -> None:
+        """Trains a run further, up to `epochs` epochs in all, on the dataset it was trained on (which is opened if need be).
+
+        at_once: images of a batch that go through the network together, if that shall change.
+        """
         record, dataset = self._shelf.find(path), self._session.dataset
         if record is None or record.config is None or record.dataset is None or self._active is not None:
             return
@@ -199,8 +215,10 @@ class TrainingPresenter:
             return
 
         config = msgspec.structs.replace(record.config, epochs=epochs)
+        if at_once is not None:
+            config = msgspec.structs.replace(config, data=msgspec.structs.replace(config.data, at_once=at_once))
         self._settings = to_dict(config)
-        self._train(work.reopen_run(path, epochs), config, dataset, path, f"Continuing {record.name}")
+        self._train(work.reopen_run(path, config), config, dataset, path, f"Continuing {record.name}")
 
     def stop_comparing(self) -> None:
         """Draws the shown run alone; the list of runs forgets its ticks."""
@@ -296,11 +314,16 @@ class TrainingPresenter:
         if record is None:
             return
         if isinstance(fact, _LOGGED):
+            if isinstance(fact, TrainingStarted):
+                active.notice = describe_changes(fact.changes)
             self._shelf.add(active.path, [fact])
+            record.sentence = active.notice
             if active.phase in ("preparing", "validating"):
                 active.phase = "training"
         elif isinstance(fact, Progressed) and active.phase in ("training", "validating"):
             active.phase, record.validated, record.validating = "validating", fact.done, fact.total
+        elif isinstance(fact, StorageFailed):
+            record.sentence = f"{fact.report.message} {fact.report.hint} Nothing is lost: press Resume to go on."
         elif isinstance(fact, MemoryRead):
             record.memory = fact
         elif isinstance(fact, PreviewsUpdated):
@@ -448,6 +471,9 @@ class TrainingPresenter:
     def _ask_epochs(self, record: RunRecord) -> None:
         if self._active is not None:
             self._view.show_problem(BUSY)
+            return
+        if record.phase == "elsewhere":
+            self._view.show_problem(ELSEWHERE)
             return
         assert record.config is not None
         self._view.ask_epochs(record.path, record.name, record.epochs_done, record.config.epochs)

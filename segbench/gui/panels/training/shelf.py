@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from segbench.events import LoggedEvent, RunLogRead
 from segbench.gui.panels.training import work
-from segbench.gui.panels.training.state import RunRecord
+from segbench.gui.panels.training.state import ELSEWHERE, RunRecord, describe_torn
 
 if TYPE_CHECKING:
     from segbench.jobs import JobRunner
@@ -131,12 +131,15 @@ class RunShelf:
         """The path of the run whose log that job was reading; None if it was another job."""
         return self._reading.pop(job, None)
 
-    def take_result(self, path: str, result: Any) -> RunRecord | None:
+    def take_result(self, path: str, result: work.RunOnDisk) -> RunRecord | None:
         """A log has been read to its end: what `read_log` returns. None if the run was forgotten meanwhile."""
         record = self._records.get(path)
         if record is not None and not record.live:
-            file, record.name, record.checkpoints = result
-            record.config, record.dataset = file.config, file.dataset
-            if record.phase == "opening":
+            record.name, record.checkpoints = result.name, result.checkpoints
+            record.config, record.dataset = result.file.config, result.file.dataset
+            record.sentence = describe_torn(result.torn)
+            if result.elsewhere:
+                record.phase, record.sentence = "elsewhere", ELSEWHERE
+            elif record.phase == "opening":
                 record.phase = "stopped" if record.step else "interrupted"
         return record

@@ -28,10 +28,11 @@ if TYPE_CHECKING:
 
 Phase = Literal[
     "idle", "opening", "preparing", "training", "validating", "paused", "stopping", "cancelling",
-    "completed", "stopped", "failed", "interrupted",
+    "completed", "stopped", "failed", "interrupted", "elsewhere",
 ]  # fmt: skip
 RATE_SECONDS = 10.0  # images a second are counted over this much busy time
 LOSS_STEPS = 50  # the loss that is shown is the mean of this many steps
+ELSEWHERE = "Another segbench is training this run. Here it can be looked at, not changed."
 NO_RUN = "Open a dataset with masks, or generate shapes, and train a network on it here."
 
 
@@ -179,6 +180,19 @@ class RunRecord:
         return self.checkpoints.get("best") or self.checkpoints.get("last") or ""
 
 
+def describe_torn(lines: int) -> str:
+    """What a crash took from a run's log, in words; "" if it took nothing."""
+    return f"{lines} torn line{'s' * (lines > 1)} of its log {'are' if lines > 1 else 'is'} left out." if lines else ""
+
+
+def describe_changes(changes: Sequence[tuple[str, str, str]]) -> str:
+    """What keeps a continuation from being equal bit for bit, in words; "" if nothing does."""
+    if not changes:
+        return ""
+    told = ", ".join(f"{what} {before}, now {now}" for what, before, now in changes)
+    return f"It goes on, but not bit for bit as if it had never been stopped: {told}."
+
+
 class Active:
     """The training job there is, from its start to its end."""
 
@@ -189,6 +203,7 @@ class Active:
         self.order = order
         self.path = path  # "" until the first event names the run
         self.phase: Phase = "preparing"
+        self.notice = ""  # what there is to know about this training, in words
 
 
 def resolve(
@@ -236,7 +251,7 @@ def resolve(
         can_pause=running,
         can_stop=is_active and (running or phase == "preparing"),
         can_cancel=is_active and (running or phase == "preparing"),
-        can_continue=active is None and record.config is not None and bool(record.step),
+        can_continue=active is None and record.config is not None and bool(record.step) and phase != "elsewhere",
         can_predict=bool(record.best_checkpoint),
         can_use_settings=record.config is not None,
     )

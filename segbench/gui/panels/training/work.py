@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from segbench.events import LoggedEvent, RunLogRead, StepDone
 
@@ -79,24 +79,33 @@ def make_run(folder: Path, config: TrainConfig, dataset: Dataset) -> Callable[[]
     return make
 
 
-def reopen_run(path: str, epochs: int) -> Callable[[], Run]:
-    """Opens a run to be continued up to `epochs` epochs in all."""
+def reopen_run(path: str, config: TrainConfig) -> Callable[[], Run]:
+    """Opens a run to be continued with these settings, which are kept in it."""
 
     def make() -> Run:
-        import msgspec
-
         from segbench.formats.runs import open_run
 
         run = open_run(Path(path))
-        if run.config.epochs != epochs:
-            run.change(config=msgspec.structs.replace(run.config, epochs=epochs))
+        if run.config != config:
+            with run.lock():  # not while another segbench trains it
+                run.change(config=config)
         return run
 
     return make
 
 
-def read_log(path: str) -> Generator[RunLogRead, None, tuple[RunFile, str, dict[str, str]]]:
-    """A run's log in parts; returns its run.json, its name and the checkpoints there are."""
+class RunOnDisk(NamedTuple):
+    """What a run's folder tells beside its log. torn: lines of the log that a crash tore; elsewhere: another process trains it."""
+
+    file: RunFile
+    name: str
+    checkpoints: dict[str, str]  # by kind
+    torn: int
+    elsewhere: bool
+
+
+def read_log(path: str) -> Generator[RunLogRead, None, RunOnDisk]:
+    """A run's log in parts; returns the rest of what its folder tells."""
     from segbench.formats.runs import open_run
 
     run = open_run(Path(path))
@@ -112,7 +121,7 @@ def read_log(path: str) -> Generator[RunLogRead, None, tuple[RunFile, str, dict[
     for kind in ("last", "best"):
         if (checkpoint := run.checkpoint("best" if kind == "best" else "last")).exists():
             there[kind] = str(checkpoint)
-    return run.file, run.name, there
+    return RunOnDisk(run.file, run.name, there, run.torn, run.is_training())
 
 
 def write_curves(runs: Sequence[str], out: str) -> Work:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from segbench.formats import files
-from segbench.formats.files import write_atomically
+from segbench import files
+from segbench.files import sweep_unfinished, write_atomically
 
 
 def test_that_a_file_appears_with_its_folder_and_nothing_beside_it(tmp_path: Path) -> None:
@@ -61,3 +61,44 @@ def test_that_a_name_as_long_as_a_file_system_takes_can_be_written(tmp_path: Pat
     path = tmp_path / ("n" * 255)
     write_atomically(path, b"x")
     assert path.read_bytes() == b"x"
+
+
+def test_that_what_does_not_read_back_is_not_put_in_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a"
+    write_atomically(path, b"old")
+    monkeypatch.setattr(files, "CHUNK", 2)
+
+    def lie(handle: int) -> None:  # a disk that says it has written, and lost a byte
+        os.ftruncate(handle, 4)
+
+    monkeypatch.setattr(os, "fsync", lie)
+    with pytest.raises(OSError, match="does not read back"):
+        write_atomically(path, b"newer")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_that_only_what_writers_left_is_swept_and_only_when_it_is_old(tmp_path: Path) -> None:
+    left, mine = tmp_path / ".last.safetensors.0123abcd.part", tmp_path / ".notes.part"
+    for path in (left, mine, tmp_path / "last.safetensors"):
+        path.write_bytes(b"x")
+    assert sweep_unfinished(tmp_path) == 0
+    os.utime(left, (0, 0))
+    os.utime(mine, (0, 0))
+    assert sweep_unfinished(tmp_path) == 1
+    assert not left.exists()
+    assert mine.exists()
+    assert sweep_unfinished(tmp_path / "nowhere") == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows cannot fork")
+def test_that_a_writer_that_is_killed_leaves_what_the_sweep_finds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "_replace", lambda *_: os._exit(9))
+    if (child := os.fork()) == 0:
+        write_atomically(tmp_path / "a", b"x")
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    assert len(list(tmp_path.iterdir())) == 1
+    assert sweep_unfinished(tmp_path, older=0) == 1
+    assert not list(tmp_path.iterdir())

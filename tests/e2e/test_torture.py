@@ -1,0 +1,24 @@
+"""The short forms of scripts/torture.py: what it does to segbench in an hour, for some seconds."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "torture.py"
+
+
+def torture(name: str, amount: int, seed: int) -> str:
+    """What the script prints; it fails if a promise was broken."""
+    command = [sys.executable, str(SCRIPT), name, "--amount", str(amount), "--seed", str(seed)]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=280)
+    assert told.returncode == 0, told.stderr + told.stdout
+    return told.stdout
+
+
+@pytest.mark.heavy
+def test_that_a_training_killed_ten_times_ends_as_if_nothing_had_happened() -> None:
+    assert "| 10 of 10; " in torture("kills", 10, seed=5)
