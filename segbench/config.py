@@ -10,6 +10,7 @@ import msgspec
 
 from segbench.architectures import ARCHITECTURES, MUnetConfig, NetworkConfig, name_network
 from segbench.errors import SegbenchError
+from segbench.files import read_json
 from segbench.knobs import Config, knob, list_knobs, to_dict
 from segbench.resources import find_resource
 
@@ -277,8 +278,8 @@ def _read_literal(text: str) -> Any:
 def load(path: Path) -> TrainConfig:
     """Reads a config from a JSON file, that of a run too (run.json). Raises SegbenchError if it is missing or not right."""
     try:
-        raw = msgspec.json.decode(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:  # msgspec's own and bytes that are not UTF-8
+        raw = read_json(path)
+    except (OSError, ValueError) as error:  # bytes that are not UTF-8, too
         raise SegbenchError(
             f"The settings file {path} could not be read: {error}.", "Give the path of a JSON file that segbench wrote."
         ) from error

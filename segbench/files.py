@@ -1,19 +1,88 @@
-"""Writing a file whole or not at all."""
+"""Files that may come from anybody, read within limits; and files written whole or not at all."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 import re
 import secrets
+import stat
 import time
 from pathlib import Path
+from typing import Any, BinaryIO, NoReturn
+
+from segbench.errors import SegbenchError
 
 PATIENCE = (0.01, 0.05, 0.2, 0.5)  # seconds between the attempts to take a file's place
 CHUNK = 8 * 2**20
 STALE_SECONDS = 3600.0  # nobody takes so long between writing a file and putting it in its place
+LARGEST_TEXT = 16 * 2**20  # bytes of a JSON or text file; the largest run.json, of 250 classes, has 30 KB
 _UNFINISHED = re.compile(r"\..*\.[0-9a-f]{8}\.part")
+
+
+# Reading ---------------------------------------------------------------------------------------------------------------
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Opens a regular file for reading; a device, a pipe or a folder is refused before it is opened.
+
+    Raises SegbenchError for those, OSError where the file is missing or may not be read.
+    """
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode):
+        kind = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
+        raise SegbenchError(f"{path.name} is {kind}.", "Choose a file.")
+    return path.open("rb")
+
+
+def read_bytes(path: Path, limit: int = LARGEST_TEXT) -> bytes:
+    """A whole file of at most `limit` bytes. Raises ValueError if it has more, else as open_regular does."""
+    with open_regular(path) as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise ValueError(f"it is larger than {limit // 2**20} MB")
+    return data
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file as plain values. Raises ValueError with the reason (see parse_json), else as open_regular does."""
+    return parse_json(read_bytes(path))
+
+
+def parse_json(data: bytes | str) -> Any:
+    """JSON as plain values. Raises ValueError for what is none, and for what readers understand differently or choke on: a name
+    that an object holds twice, numbers that are none or have no end, nesting without end."""
+    try:
+        return json.loads(
+            data, object_pairs_hook=_collect_once, parse_constant=_refuse_constant, parse_float=_read_float
+        )
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+
+
+def _collect_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        doubled = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"it says {doubled[:40]!r} twice")
+    return found
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number that JSON knows")
+
+
+def _read_float(text: str) -> float:
+    value = float(text)
+    if value in (float("inf"), float("-inf")):
+        raise ValueError(f"{text[:20]} is beyond all numbers")
+    return value
+
+
+# Writing ---------------------------------------------------------------------------------------------------------------
 
 
 def write_atomically(path: Path, data: bytes | memoryview, sync: bool = True) -> None:

@@ -64,7 +64,7 @@ def load_settings() -> Settings:
     """The preferences; defaults where the file is missing, unreadable or of another shape (never an error)."""
     try:
         return _decoder.decode(find_settings_file().read_bytes())
-    except (OSError, ValueError):  # msgspec's own, and bytes that are not UTF-8
+    except (OSError, ValueError, RecursionError):  # msgspec's own, and bytes that are not UTF-8
         return Settings()
 
 

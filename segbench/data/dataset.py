@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from segbench.errors import SegbenchError
 from segbench.events import Progressed
-from segbench.formats import purdue
+from segbench.formats.apart import open_purdue
 from segbench.formats.folders import SPLIT_ORDER, SPLITS, open_folder
 from segbench.formats.images import WhiteLevel, is_image_name
 from segbench.formats.kinds import looks_like_purdue
+from segbench.formats.purdue import PurdueFile
 from segbench.formats.sources import CountingSource, FileSource, Masks, Source
 from segbench.formats.voc import open_voc
 from segbench.records import Box, ClassTable, DatasetInfo, Sample
@@ -315,9 +316,9 @@ def _find_purdue(folder: Path, alone: bool) -> dict[str, Path]:
 
 
 def _open_purdue(path: Path, files: dict[str, Path]) -> Generator[Progressed, None, Dataset]:
-    opened: dict[str, purdue.PurdueFile] = {}
+    opened: dict[str, PurdueFile] = {}
     for split, file in files.items():
-        opened[split] = yield from purdue.read_purdue(file)
+        opened[split] = yield from open_purdue(file)
     first, *others = opened.values()
     for other, file in zip(others, list(files.values())[1:], strict=True):
         if other.classes.names != first.classes.names:

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from segbench.errors import SegbenchError
 from segbench.events import EpochDone, Progressed, StepDone, TrainingStarted
+from segbench.export.cells import guard_cells
 from segbench.formats.runs import Run, open_run
 
 T = TypeVar("T")
@@ -36,9 +37,9 @@ def export_curves(runs: Sequence[Path], out: Path) -> Generator[Progressed, None
     try:
         with open(unfinished, "w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
-            writer.writerow([*STEP_COLUMNS, *EPOCH_COLUMNS, *(f"iou {name}" for name in names)])
+            writer.writerow(guard_cells([*STEP_COLUMNS, *EPOCH_COLUMNS, *(f"iou {name}" for name in names)]))
             for number, (run, (steps, epochs, _)) in enumerate(zip(opened, tables, strict=True)):
-                writer.writerows(_list_rows(run.name, steps, epochs, names))
+                writer.writerows(map(guard_cells, _list_rows(run.name, steps, epochs, names)))
                 yield Progressed("writing", len(opened) + number + 1, 2 * len(opened))
         os.replace(unfinished, out)
     finally:

@@ -14,10 +14,11 @@ from typing import Any, Literal
 import msgspec
 
 from segbench import __version__
+from segbench.errors import SegbenchError
 from segbench.export.masks import Exporter
 from segbench.export.options import FLATTENINGS, ExportOptions
 from segbench.export.pictures import list_index_names, make_palette
-from segbench.files import write_atomically
+from segbench.files import read_json, write_atomically
 from segbench.records import CheckpointInfo, ClassTable, Color, DatasetInfo, Reading
 
 NAME = "manifest.json"
@@ -108,8 +109,8 @@ def write_manifest(out: Path, described: dict[str, Any], classes: ClassTable, st
 def read_manifest(out: Path) -> dict[str, Any] | None:
     """The manifest of the export that stands in `out`; None if none stands there, or the file of that name is another's."""
     try:
-        document = msgspec.json.decode((out / NAME).read_bytes())
-    except (OSError, ValueError, RecursionError):  # msgspec's own and bytes that are not UTF-8
+        document = read_json(out / NAME)
+    except (OSError, ValueError, SegbenchError):
         return None
     return document if isinstance(document, dict) and {"segbench", "state", "format"} <= document.keys() else None
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from segbench.export.cells import guard_cells
 from segbench.files import write_atomically
 from segbench.metrics.comparison import Comparison
 from segbench.metrics.evaluation import MAIN, OVERLAP, Evaluation
@@ -80,8 +81,8 @@ def _list(values: Any) -> list[float]:
 def _save(out: Path, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> Path:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow(header)
-    writer.writerows([["" if _is_missing(cell) else cell for cell in row] for row in rows])
+    writer.writerow(guard_cells(header))
+    writer.writerows(guard_cells(["" if _is_missing(cell) else cell for cell in row]) for row in rows)
     write_atomically(out, text.getvalue().encode())
     return out
 

@@ -1,4 +1,4 @@
-"""Checkpoints on disk: one safetensors file with a JSON header; and DLStudio's .pt files, read-only. Knows no network code."""
+"""Checkpoints on disk: one safetensors file with a JSON header; strangers' .pt files are converted to such first. Knows no network code."""
 
 from __future__ import annotations
 
@@ -11,12 +11,10 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from segbench.architectures import MUnetConfig
-from segbench.config import DataConfig, LossConfig, TrainConfig
+from segbench.config import TrainConfig
 from segbench.errors import SegbenchError
-from segbench.files import write_atomically
-from segbench.formats.classes import build_plane_table
-from segbench.formats.purdue import PURDUE_CLASSES
+from segbench.files import open_regular, parse_json, write_atomically
+from segbench.formats.apart import convert_weights
 from segbench.records import CheckpointInfo, ClassTable, Scores
 
 FORMAT = 1
@@ -79,10 +77,8 @@ def save_checkpoint(path: Path, header: Header, tensors: dict[str, Tensor]) -> s
 def read_checkpoint_info(path: Path) -> CheckpointInfo:
     """The header of a checkpoint file, or of a run folder's best (else last) one. Raises SegbenchError with the reason."""
     path = find_checkpoint(path)
-    if path.suffix != SUFFIX:
-        return _describe(path, *read_foreign(path), "")
     try:
-        with safetensors.safe_open(path, framework="pt") as file:
+        with safetensors.safe_open(_find_own(path), framework="pt") as file:
             metadata = file.metadata() or {}
     except (OSError, safetensors.SafetensorError) as error:
         raise SegbenchError(
@@ -118,11 +114,8 @@ def read_checkpoint(path: Path, prefix: str = NETWORK) -> tuple[Header, dict[str
 def read_described(path: Path, prefix: str = NETWORK) -> tuple[CheckpointInfo, Header, dict[str, Tensor]]:
     """As read_checkpoint, with what read_checkpoint_info would say. Read at once: a run in training may replace the file."""
     path = find_checkpoint(path)
-    if path.suffix != SUFFIX:
-        header, tensors = read_foreign(path)
-        return _describe(path, header, tensors, ""), header, tensors
     try:
-        data = path.read_bytes()
+        data = _find_own(path).read_bytes()
         tensors = safetensors.torch.load(data)
     except (OSError, safetensors.SafetensorError, ValueError) as error:
         raise SegbenchError(
@@ -152,7 +145,21 @@ def find_checkpoint(path: Path) -> Path:
         )
     if not path.exists():
         raise SegbenchError(f"There is no checkpoint {path}.", "Check the path; a run folder works, too.")
+    open_regular(path).close()
     return path
+
+
+def _find_own(path: Path) -> Path:
+    """`path`, or of a stranger's .pt file what it is converted to, in a process of its own. Raises SegbenchError, OSError."""
+    if path.suffix == SUFFIX:
+        return path
+    converting = convert_weights(path)
+    while True:
+        try:
+            next(converting)
+        except StopIteration as end:
+            found: Path = end.value
+            return found
 
 
 def _read_header(path: Path, metadata: dict[str, str]) -> Header:
@@ -162,6 +169,7 @@ def _read_header(path: Path, metadata: dict[str, str]) -> Header:
             "Only checkpoints that segbench wrote say which network they belong to.",
         )
     try:
+        parse_json(metadata["segbench"])
         if _version_decoder.decode(metadata["segbench"]).format > FORMAT:
             raise SegbenchError(f"{path} was written by a newer segbench.", "Update segbench.")
         return _header_decoder.decode(metadata["segbench"])
@@ -179,53 +187,3 @@ def _hash_tensors(tensors: dict[str, Tensor]) -> str:
         digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
         digest.update(tensor.reshape(-1).contiguous().view(torch.uint8).numpy().data)
     return digest.hexdigest()
-
-
-# DLStudio ---------------------------------------------------------------------------------------------------------------
-
-# The block attributes of DLStudio 2.5.8 and of the lecture's slides 65-66, and ours
-_RENAMED = {"convo1": "conv1", "convo2": "conv2", "convoT1": "convT1", "convoT2": "convT2"}
-
-
-def read_foreign(path: Path) -> tuple[Header, dict[str, Tensor]]:
-    """A state_dict that DLStudio saved for its mUNet, under our names. Nothing in the file is executed.
-
-    Its names do not tell which output layer it has; it is taken for the lecture's. Raises SegbenchError for anything else.
-    """
-    try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file makes torch's reader raise a dozen kinds
-        raise SegbenchError(
-            f"{path} could not be read as weights alone.",
-            "If it holds a whole pickled model, load it where you trust it and save model.state_dict() instead.",
-        ) from error
-    if not isinstance(loaded, dict) or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in loaded.items()):
-        raise SegbenchError(
-            f"{path} does not hold a state_dict (names and tensors).", "Save model.state_dict() and open that file."
-        )
-    tensors = {_rename(name): tensor for name, tensor in loaded.items()}
-    last = tensors.get("conv_out.weight")
-    if last is None or last.ndim != 4 or "skip64dsDN.conv1.weight" not in tensors:
-        raise SegbenchError(
-            f"{path} holds the weights of a network that segbench does not know.",
-            "Only mUnet weights can be opened from .pt files.",
-        )
-    numbers = [n.split(".")[1] for n in tensors if n.startswith("skip64DN_arr.")]
-    blocks = 1 + max((int(number) for number in numbers if number.isdecimal()), default=-1)
-    count = last.shape[1]
-    if blocks * 2 not in (4, 8, 16):
-        raise SegbenchError(f"{path} holds an mUnet of depth {blocks * 2}.", "Depths 4, 8 and 16 can be opened.")
-    config = TrainConfig(
-        network=MUnetConfig(depth=blocks * 2, head="lecture", body="lecture"),  # type: ignore[arg-type]
-        loss=LossConfig(target="values", name="mse"),
-        data=DataConfig(scaling="raw"),
-    )
-    classes = PURDUE_CLASSES
-    if count != len(classes):
-        classes = build_plane_table([f"class {k}" for k in range(count)])
-    parameters = sum(t.numel() for n, t in tensors.items() if "running_" not in n and "num_batches" not in n)
-    return Header(config=config, classes=classes, parameters=parameters), tensors
-
-
-def _rename(name: str) -> str:
-    return ".".join(_RENAMED.get(part, part) for part in name.removeprefix("module.").split("."))

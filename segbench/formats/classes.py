@@ -10,9 +10,12 @@ from pathlib import Path
 import msgspec
 
 from segbench.errors import SegbenchError
+from segbench.files import read_bytes
 from segbench.records import IGNORE, ClassInfo, ClassTable, Color
 from segbench.resources import find_resource
 
+LONGEST_NAME = 100  # characters of a class's
+LARGEST_CLASS_FILE = 2**20  # bytes
 CLASS_FILES = ("classes.txt", "labels.txt", "labelmap.txt", "label_colors.txt", "class_dict.csv")
 VOID_NAMES = frozenset({"void", "unlabelled", "unlabeled", "ignore", "ignored", "unknown"})
 BACKGROUND_NAMES = frozenset({"background", "_background_", "bg", "none", "nothing"})
@@ -48,6 +51,11 @@ class Naming(msgspec.Struct, frozen=True):
     colors: tuple[Color | None, ...]
 
 
+def is_readable_name(name: str) -> bool:
+    """Whether a class can be called so: not empty, not long, no line breaks and no characters that turn the text around."""
+    return 0 < len(name) <= LONGEST_NAME and name.isprintable()
+
+
 def find_class_file(folders: Iterable[Path]) -> Path | None:
     """The first file of CLASS_FILES in the first folder that has one; None if there is none."""
     for folder in folders:
@@ -65,9 +73,11 @@ def read_class_file(path: Path) -> Naming:
     """
     hint = "Write one class name a line, in the order of the mask's indices, as UTF-8 text."
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_bytes(path, LARGEST_CLASS_FILE).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise SegbenchError(f"The class file {path} is not UTF-8 text.", hint) from error
+    except ValueError as error:
+        raise SegbenchError(f"The class file {path} is no list of classes: {error}.", hint) from error
     except OSError as error:
         raise SegbenchError(
             f"The class file {path} could not be read: {error.strerror}.", "Check its permissions."
@@ -83,6 +93,11 @@ def read_class_file(path: Path) -> Naming:
         colors.append(color)
     if not names:
         raise SegbenchError(f"The class file {path} names no class.", hint)
+    if odd := next((name for name in names if name and not is_readable_name(name)), None):
+        raise SegbenchError(
+            f"The class file {path} has a name that is no class's: {odd[:40]!a}.",
+            f"A name has at most {LONGEST_NAME} characters, and none that cannot be seen.",
+        )
     if doubled := next((name for name in names if name and names.count(name) > 1), None):
         raise SegbenchError(f"The class file {path} names {doubled!r} twice.", "Give each class its own name.")
     return Naming(tuple(names), tuple(colors))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from segbench.errors import SegbenchError
-from segbench.formats.streams import Gunzip, open_regular
+from segbench.files import open_regular
+from segbench.formats.streams import Gunzip
 
 CHECKPOINT_ENDINGS = (".safetensors", ".pt", ".pth")
 _HEAD = 512  # bytes that show a torch archive's first entry, whose name begins with the file's own

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from segbench.errors import SegbenchError
 from segbench.events import Progressed
+from segbench.files import open_regular
 from segbench.formats.cache import CacheEntry, CacheWriter, find_key, load_entry
 from segbench.formats.pickles import PickledList, read_pickle
 from segbench.formats.purdue_records import HINT, PURDUE_CLASSES, Conversion
 from segbench.formats.purdue_writer import write_purdue
-from segbench.formats.streams import Gunzip, open_regular
+from segbench.formats.streams import Gunzip
 from segbench.records import Box, ClassTable, Sample
 
 __all__ = ["PURDUE_CLASSES", "PurdueFile", "read_purdue", "write_purdue"]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from segbench.errors import SegbenchError
 from segbench.events import Progressed
 from segbench.formats.cache import CacheEntry, CacheWriter
+from segbench.formats.classes import is_readable_name
 from segbench.formats.pickles import PickledArray, PickledList
 from segbench.records import Box, ClassInfo, ClassTable
 
@@ -33,7 +34,6 @@ _COLORS = (
 )  # fmt: skip
 LARGEST_SIDE = 4096
 MOST_BOXES = 1000  # in one image
-LONGEST_NAME = 100
 MOST_CLASSES = 250
 _BATCH, _BATCH_BYTES = 128, 32 << 20  # images converted at once, and their bytes
 HINT = "The file does not follow the format of PurdueShapes5MultiObject (slide 80)."
@@ -207,7 +207,7 @@ def read_label_map(name: str, label_map: dict[str, Any] | None, planes: int) -> 
             raise SegbenchError(f"{name} has no label map, and {planes} planes a mask instead of 5.", HINT)
         return PURDUE_CLASSES
     for label, value in label_map.items():
-        if type(label) is not str or not 0 < len(label) <= LONGEST_NAME or not label.isprintable():
+        if type(label) is not str or not is_readable_name(label):
             raise SegbenchError(f"The label map of {name} has a class without a readable name.", HINT)
         if type(value) is not int or not 1 <= value <= 255:
             raise SegbenchError(f"The label map of {name} gives {label} a value that is not in 1..255.", HINT)

@@ -18,10 +18,11 @@ from segbench import __version__
 from segbench.config import TrainConfig
 from segbench.errors import SegbenchError
 from segbench.events import EpochDone, LoggedEvent, StepDone, TrainingEnded, TrainingStarted
-from segbench.files import sweep_unfinished, write_atomically
+from segbench.files import open_regular, parse_json, read_bytes, sweep_unfinished, write_atomically
 from segbench.formats.checkpoints import SUFFIX
 from segbench.records import DatasetInfo, RunInfo, RunState
 
+LONGEST_LINE = 2**20  # bytes; an epoch of 250 classes has 40,000
 LOCK_SECONDS = 0.2  # is_training holds a run for an instant, which is no reason to refuse it
 
 _decoder = msgspec.json.Decoder(LoggedEvent)
@@ -123,11 +124,11 @@ class Run:
         self.torn = 0
         if not path.exists():
             return
-        with open(path, "rb") as file:
-            for line in file:
+        with open_regular(path) as file:
+            while line := file.readline(LONGEST_LINE):
                 try:
                     event = _decoder.decode(line)
-                except ValueError:  # msgspec's own, and bytes that are not UTF-8
+                except (ValueError, RecursionError):  # msgspec's own, and bytes that are not UTF-8
                     self.torn += bool(line.strip())
                     continue
                 yield event
@@ -228,7 +229,9 @@ def open_run(path: Path) -> Run:
             f"{path} is not a run: it has no run.json.", "Choose a folder that `segbench train` or the window made."
         )
     try:
-        return Run(path, _file_decoder.decode((path / "run.json").read_bytes()))
+        data = read_bytes(path / "run.json")
+        parse_json(data)
+        return Run(path, _file_decoder.decode(data))
     except (OSError, ValueError) as error:
         raise SegbenchError(
             f"The run {path} could not be read: {error}.", "Its run.json is damaged or from another version."

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import stat
 import zlib
-from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from segbench.errors import SegbenchError
@@ -23,18 +20,6 @@ class ByteSource(Protocol):
     def read(self, size: int, /) -> bytes:
         """At most `size` bytes; b"" only at the end."""
         ...
-
-
-def open_regular(path: Path) -> BinaryIO:
-    """Opens a regular file for reading; a device, a pipe or a folder is refused before it is opened.
-
-    Raises SegbenchError for those, OSError where the file is missing or may not be read.
-    """
-    mode = os.stat(path).st_mode
-    if not stat.S_ISREG(mode):
-        kind = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
-        raise SegbenchError(f"{path.name} is {kind}.", "Choose a file.")
-    return path.open("rb")
 
 
 class Gunzip:

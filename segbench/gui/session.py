@@ -134,11 +134,13 @@ class Session:
         """Reads a checkpoint's header; CheckpointOpened follows, or JobFailed."""
 
         def work() -> Generator[Any, None, Any]:
-            from segbench.formats.checkpoints import read_checkpoint_info
+            from segbench.formats.apart import convert_weights
+            from segbench.formats.checkpoints import SUFFIX, find_checkpoint, read_checkpoint_info
 
-            yield from ()
-            info = read_checkpoint_info(Path(path))
-            return info
+            file = find_checkpoint(Path(path))
+            if file.suffix != SUFFIX:  # so that it can be cancelled; from then on it is in the cache
+                yield from convert_weights(file)
+            return read_checkpoint_info(file)
 
         self.remember(str(path))
         return self.jobs.start(

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from segbench import files
-from segbench.files import sweep_unfinished, write_atomically
+from segbench.errors import SegbenchError
+from segbench.files import parse_json, read_bytes, read_json, sweep_unfinished, write_atomically
 
 
 def test_that_a_file_appears_with_its_folder_and_nothing_beside_it(tmp_path: Path) -> None:
@@ -102,3 +103,38 @@ def test_that_a_writer_that_is_killed_leaves_what_the_sweep_finds(
     assert len(list(tmp_path.iterdir())) == 1
     assert sweep_unfinished(tmp_path, older=0) == 1
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"[" * 100_000, "nested too deep"),
+        (b'{"a":' * 100_000, "nested too deep"),
+        (b'{"a": 1, "b": {"c": 1, "c": 2}}', "says 'c' twice"),
+        (b'{"a": NaN}', "NaN is no number"),
+        (b"[-Infinity]", "-Infinity is no number"),
+        (b"[1e999]", "1e999 is beyond all numbers"),
+        (b"[" + b"9" * 5000 + b"]", "digits"),
+        (b'{"a": "\xff"}', "decode"),
+        (b"{", "Expecting"),
+    ],
+)
+def test_that_json_that_readers_choke_on_is_refused(data: bytes, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        parse_json(data)
+
+
+def test_that_json_in_order_is_read() -> None:
+    assert parse_json('{"a": [1, 2.5, null, true], "b": {"a": "x"}}') == {"a": [1, 2.5, None, True], "b": {"a": "x"}}
+
+
+def test_that_what_is_no_file_or_too_large_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_bytes(b" " * 100)
+    with pytest.raises(ValueError, match="larger than"):
+        read_bytes(tmp_path / "a.json", 99)
+    with pytest.raises(SegbenchError, match="is a folder"):
+        read_json(tmp_path)
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(SegbenchError, match="not a regular file"):
+            read_json(tmp_path / "pipe")

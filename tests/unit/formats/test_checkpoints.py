@@ -19,6 +19,7 @@ from segbench.formats.checkpoints import (
     read_checkpoint_info,
     save_checkpoint,
 )
+from segbench.formats.foreign_weights import read_foreign
 from segbench.records import ClassInfo, ClassTable
 
 HEADER = Header(
@@ -139,7 +140,7 @@ def test_that_damaged_foreign_weights_are_refused_in_one_sentence(tmp_path: Path
             damaged[rng.randrange(len(damaged))] = rng.randrange(256)
         path.write_bytes(damaged)
         with pytest.raises(SegbenchError):
-            read_checkpoint_info(path)
+            read_foreign(path)  # as the process of its own does
 
 
 @pytest.mark.parametrize("output", [torch.tensor(1.0), torch.ones(64, 5, 3, 3)])
