@@ -22,3 +22,13 @@ def torture(name: str, amount: int, seed: int) -> str:
 @pytest.mark.heavy
 def test_that_a_training_killed_ten_times_ends_as_if_nothing_had_happened() -> None:
     assert "| 10 of 10; " in torture("kills", 10, seed=5)
+
+
+@pytest.mark.heavy
+def test_that_hostile_files_end_in_one_sentence() -> None:
+    assert "| nothing was |" in torture("hostile", 15, seed=0)
+
+
+@pytest.mark.heavy
+def test_that_damaged_files_end_in_words() -> None:
+    assert "0 other errors" in torture("fuzzing", 7, seed=11)
