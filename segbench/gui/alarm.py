@@ -16,6 +16,7 @@ from PySide6.QtCore import QObject, QtMsgType, Signal, qInstallMessageHandler
 from segbench.errors import ErrorReport, explain
 
 LOG_BYTES, LOG_FILES = 1_000_000, 3
+CRASH_BYTES = 64_000  # of a report; the first stacks tell
 QT_LEVELS = {
     QtMsgType.QtDebugMsg: logging.DEBUG,
     QtMsgType.QtInfoMsg: logging.INFO,
@@ -123,6 +124,28 @@ def close_log() -> None:
         if type(handler).__module__.startswith(("segbench", "logging")):
             root.removeHandler(handler)
             handler.close()
+
+
+def take_crash(folder: Path) -> ErrorReport | None:
+    """What crash.log holds of a start that ended abruptly, put aside as crash-told.log, so that it is told once; None if nothing.
+
+    Never raises.
+    """
+    path = folder / "crash.log"
+    try:
+        if not path.stat().st_size:
+            return None
+        with path.open("rb") as file:
+            stacks = file.read(CRASH_BYTES).decode(errors="replace")
+        path.replace(path.with_name("crash-told.log"))
+    except OSError:
+        return None
+    return ErrorReport(
+        "segbench ended abruptly when it was last open.",
+        f"What was trained is kept up to its last checkpoint: open the run, and continue it. The report is in {folder}.",
+        stacks,
+        expected=False,
+    )
 
 
 def watch_for_crashes(folder: Path) -> Callable[[], None]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from PySide6.QtWidgets import QApplication
 
+    from segbench.errors import ErrorReport
     from segbench.gui.desk import Desk
     from segbench.gui.first_look import FirstLook
     from segbench.gui.main_window import MainWindow
@@ -81,7 +82,7 @@ def _live(qt: QApplication, window: MainWindow, look: FirstLook, arguments: list
     except ImportError as error:
         return _complain(f"{NO_QT} ({error})")
     from segbench import jobs, settings
-    from segbench.gui.alarm import Alarm, close_log, set_up_log, watch_for_crashes
+    from segbench.gui.alarm import Alarm, close_log, set_up_log, take_crash, watch_for_crashes
     from segbench.gui.widgets.log_view import LogRelay
 
     qt.processEvents()
@@ -89,6 +90,7 @@ def _live(qt: QApplication, window: MainWindow, look: FirstLook, arguments: list
 
     relay, alarm, folder = LogRelay(), Alarm(), settings.find_home("log")
     log_file = set_up_log(folder, relay)
+    crash = take_crash(folder)
     end_crash_watch = watch_for_crashes(folder)
     alarm.install()
     jobs.set_stack_size()
@@ -102,7 +104,7 @@ def _live(qt: QApplication, window: MainWindow, look: FirstLook, arguments: list
                     loop.add_signal_handler(getattr(signal, name), desk.close_unasked)
                 except (AttributeError, ValueError, RuntimeError):
                     log.debug("No handler for %s on this system.", name)
-            loop.run_until_complete(_stay_open(desk, asyncio.Event(), arguments))
+            loop.run_until_complete(_stay_open(desk, asyncio.Event(), arguments, crash))
     finally:
         alarm.remove()
         window.deleteLater()
@@ -114,9 +116,11 @@ def _live(qt: QApplication, window: MainWindow, look: FirstLook, arguments: list
     return 0
 
 
-async def _stay_open(desk: Desk, closed: asyncio.Event, arguments: list[str]) -> None:
-    """The root coroutine: what ends it is the window's wish to close."""
+async def _stay_open(desk: Desk, closed: asyncio.Event, arguments: list[str], crash: ErrorReport | None) -> None:
+    """The root coroutine: what ends it is the window's wish to close. crash: what there is to tell of the last start."""
     desk.begin(arguments, closed.set)
+    if crash is not None:
+        desk.alarm.tell_report(crash)
     await closed.wait()
     await desk.jobs.shutdown(timeout=desk.shutdown_seconds)
     desk.finish()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QEvent, QObject
-from PySide6.QtWidgets import QPushButton, QWidget
+from PySide6.QtWidgets import QPlainTextEdit, QPushButton, QWidget
 
 from tests.e2e.driving import User
 
@@ -42,6 +42,29 @@ def test_that_the_first_start_shows_the_welcome_and_no_other_window(run_app, qap
         assert run_app(body) == 0
     finally:
         qapp.removeEventFilter(watch)
+
+
+def test_that_a_start_after_a_crash_shows_its_report_once(run_app, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("SEGBENCH_HOME", str(tmp_path / "home"))
+    log = tmp_path / "home" / "log"
+    log.mkdir(parents=True)
+    crash = "import faulthandler, sys; faulthandler.enable(open(sys.argv[1], 'a')); faulthandler._sigsegv()"
+    subprocess.run([sys.executable, "-c", crash, str(log / "crash.log")], timeout=60)
+
+    def look(user: User) -> None:
+        user.expects_error = True
+        user.wait_for(lambda: user.sees("error_dialog"), "the report")
+        assert user.text("error_message") == "segbench ended abruptly when it was last open."
+        assert "Segmentation fault" in user.find("error_details", QPlainTextEdit).toPlainText()
+        user.press("Escape")
+
+    assert run_app(look) == 0
+    assert "Segmentation fault" in (log / "crash-told.log").read_text()
+
+    def look_again(user: User) -> None:
+        assert not user.sees("error_dialog")
+
+    assert run_app(look_again) == 0
 
 
 def test_that_a_dataset_named_at_the_start_is_opened_and_remembered(run_app, shapes: Path) -> None:
