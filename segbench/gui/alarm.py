@@ -7,15 +7,17 @@ import logging
 import logging.handlers
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-from PySide6.QtCore import QObject, QtMsgType, Signal, qInstallMessageHandler
+from PySide6.QtCore import QObject, QTimer, QtMsgType, Signal, qInstallMessageHandler
 
 from segbench.errors import ErrorReport, explain
 
 LOG_BYTES, LOG_FILES = 1_000_000, 3
+STALL_SECONDS = 2.0
 CRASH_BYTES = 64_000  # of a report; the first stacks tell
 QT_LEVELS = {
     QtMsgType.QtDebugMsg: logging.DEBUG,
@@ -124,6 +126,42 @@ def close_log() -> None:
         if type(handler).__module__.startswith(("segbench", "logging")):
             root.removeHandler(handler)
             handler.close()
+
+
+class StallWatch(QObject):
+    """Writes the stacks of all threads to folder/stalls.log when the event loop stands still for `seconds`.
+
+    Each turn of a timer puts the dump off once more; faulthandler waits in a thread of C, so a stall inside C is seen, too.
+    """
+
+    def __init__(self, folder: Path, seconds: float = STALL_SECONDS) -> None:
+        super().__init__()
+        self._seconds = seconds
+        self._beaten = time.monotonic()
+        self._timer = QTimer(self)
+        self._timer.timeout.connect(self._beat)
+        try:
+            self._file: IO[str] | None = (folder / "stalls.log").open("a", encoding="utf-8")
+        except OSError:
+            self._file = None
+            return
+        self._beat()
+        self._timer.start(round(seconds * 250))
+
+    def _beat(self) -> None:
+        assert self._file is not None
+        late = time.monotonic() - self._beaten
+        self._beaten = time.monotonic()
+        faulthandler.dump_traceback_later(self._seconds, file=self._file)
+        if late > self._seconds * 1.25:
+            log.warning("The window stood still for %.1f s; what it did stands in %s.", late, self._file.name)
+
+    def end(self) -> None:
+        self._timer.stop()
+        if self._file is not None:
+            faulthandler.cancel_dump_traceback_later()
+            self._file.close()
+            self._file = None
 
 
 def take_crash(folder: Path) -> ErrorReport | None:

@@ -82,7 +82,7 @@ def _live(qt: QApplication, window: MainWindow, look: FirstLook, arguments: list
     except ImportError as error:
         return _complain(f"{NO_QT} ({error})")
     from segbench import jobs, settings
-    from segbench.gui.alarm import Alarm, close_log, set_up_log, take_crash, watch_for_crashes
+    from segbench.gui.alarm import Alarm, StallWatch, close_log, set_up_log, take_crash, watch_for_crashes
     from segbench.gui.widgets.log_view import LogRelay
 
     qt.processEvents()
@@ -92,6 +92,7 @@ def _live(qt: QApplication, window: MainWindow, look: FirstLook, arguments: list
     log_file = set_up_log(folder, relay)
     crash = take_crash(folder)
     end_crash_watch = watch_for_crashes(folder)
+    stalls = StallWatch(folder)
     alarm.install()
     jobs.set_stack_size()
     loop = qasync.QEventLoop(qt)
@@ -107,6 +108,7 @@ def _live(qt: QApplication, window: MainWindow, look: FirstLook, arguments: list
             loop.run_until_complete(_stay_open(desk, asyncio.Event(), arguments, crash))
     finally:
         alarm.remove()
+        stalls.end()
         window.deleteLater()
         qt.processEvents()
         end_crash_watch()

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import QApplication, QMenu, QMessageBox, QWidget
 from segbench.errors import OutOfMemory, SegbenchError, explain
 from segbench.events import JobFailed, Progressed, RunOpened
 from segbench.gui.actions import list_entries
-from segbench.gui.alarm import Alarm, close_log, hear_qt, set_up_log, watch_for_crashes
+from segbench.gui.alarm import Alarm, StallWatch, close_log, hear_qt, set_up_log, watch_for_crashes
 from segbench.gui.dialogs.guide import find_pages
 from segbench.gui.libraries import make_qt_types
 
@@ -163,6 +163,15 @@ def test_that_out_of_memory_offers_a_smaller_batch(desk, qtbot, monkeypatch):
     assert taken == [2]
     assert desk.window.page == "training"
     assert not desk.errors.isVisible()
+
+
+def test_that_a_window_that_stands_still_leaves_the_stacks(qapp, qtbot, tmp_path, caplog):
+    watch = StallWatch(tmp_path, seconds=0.2)
+    time.sleep(0.6)
+    qtbot.waitUntil(lambda: "stood still" in caplog.text)
+    watch.end()
+    assert "test_that_a_window_that_stands_still" in (tmp_path / "stalls.log").read_text()
+    StallWatch(tmp_path / "nowhere").end()
 
 
 def test_that_the_hooks_are_given_back():
