@@ -49,6 +49,7 @@ TORTURES = {
     "hostile": Torture("hostile files through the command line", "files", 3600),
     "fuzzing": Torture("random bytes, cuts and flips through the readers", "seconds", 3600),
     "kills": Torture("kill -9 at random moments of a training", "kills", 7200),
+    "closing": Torture("the window closed at random moments of its jobs", "moments of each kind", 3600),
     "storage": Torture("full and removed folders under a training", "rounds", 1800),
 }
 

@@ -314,6 +314,7 @@ class RunInfo(msgspec.Struct, frozen=True):
     best_iou: float | None = None
     last_loss: float | None = None
     torn: int = 0  # lines of its log that a crash tore, and that are left out
+    checkpoints: tuple[Literal["best", "last"], ...] = ("best", "last")  # that stand in its folder
 
 
 # The ways to the numbers of a convolution; those of `prove`, in the order they are listed

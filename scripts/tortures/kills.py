@@ -43,10 +43,11 @@ class Toll:
     )  # whether each run's weights were those of the run that nobody killed
 
 
-def torture(amount: int | None, seed: int, epochs: int = 20) -> Iterator[Row]:
-    """amount: kills. epochs: of each run; enough for KILLS_A_RUN lives of about a second."""
+def torture(amount: int | None, seed: int) -> Iterator[Row]:
+    """amount: kills."""
     chance = random.Random(seed)
     wanted = FULL if amount is None else amount
+    epochs = min(KILLS_A_RUN, wanted)  # about a life's length each
     with tempfile.TemporaryDirectory(prefix="segbench-kills-") as name:
         folder = Path(name)
         data = prepare(folder)

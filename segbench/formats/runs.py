@@ -22,6 +22,7 @@ from segbench.files import open_regular, parse_json, read_bytes, sweep_unfinishe
 from segbench.formats.checkpoints import SUFFIX
 from segbench.records import DatasetInfo, RunInfo, RunState
 
+KINDS: tuple[Literal["best", "last"], ...] = ("best", "last")
 LONGEST_LINE = 2**20  # bytes; an epoch of 250 classes has 40,000
 LOCK_SECONDS = 0.2  # is_training holds a run for an instant, which is no reason to refuse it
 
@@ -187,6 +188,7 @@ class Run:
             path=str(self.path), name=self.name, state=state, network=str(type(self.config.network).__struct_config__.tag),
             dataset=self.file.dataset.name, started=self.file.started, step=step,
             total_steps=started.total_steps if started else 0, best_iou=best, last_loss=loss, torn=self.torn,
+            checkpoints=tuple(kind for kind in KINDS if self.checkpoint(kind).exists()),
         )  # fmt: skip
 
 

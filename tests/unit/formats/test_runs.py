@@ -168,3 +168,11 @@ def test_that_a_line_the_disk_took_in_part_is_told_and_spoils_no_other(tmp_path:
     run.append(StepDone(2, 2.0, 0.1, 0.5, 4))
     run.close()
     assert list(run.events()) == [STARTED, StepDone(2, 2.0, 0.1, 0.5, 4)]
+
+
+def test_that_the_list_names_the_checkpoints_there_are(tmp_path: Path) -> None:
+    run = create_run(tmp_path, TrainConfig(), INFO)
+    assert run.describe().checkpoints == ()
+    run.checkpoint("last").parent.mkdir()
+    run.checkpoint("last").write_bytes(b"")
+    assert run.describe().checkpoints == ("last",)  # stopped before its first epoch was done

@@ -169,7 +169,7 @@ def list_candidates(runs: Sequence[RunInfo], present: CheckpointInfo | None) -> 
         Candidate(run.path, which, f"{run.name} – {which}", run.best_iou if which == "best" else None)
         for run in sorted(runs, key=lambda run: -run.started)
         if run.state != "new" and run.step
-        for which in ("best", "last")
+        for which in run.checkpoints
     ]
     if present is not None and not any(one.is_of(present.path) for one in found):
         found.insert(0, Candidate(present.path, "", Path(present.path).name))

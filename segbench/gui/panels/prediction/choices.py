@@ -41,7 +41,7 @@ def list_choices(
     choices = [Choice("training", training, given, "last")] if training else []
     for run in runs:
         if run.state != "new" and run.step:
-            choices += [Choice("run", run.path, run.name, which, run.best_iou) for which in ("best", "last")]
+            choices += [Choice("run", run.path, run.name, which, run.best_iou) for which in run.checkpoints]
     if present is None:
         return choices, -1
     place = next((i for i, c in enumerate(choices) if c.is_of(present) and (c.kind == "training") == following), -1)

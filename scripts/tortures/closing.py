@@ -1,0 +1,145 @@
+"""The window closed at random moments of a training, an evaluation and an opening: how it ends, how fast, and what is left."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tortures.kills import say
+from tortures.row import Row
+
+if TYPE_CHECKING:
+    from segbench.gui.desk import Desk
+
+FULL = 20
+SECONDS = 5.0
+SMALL = ("network.depth=4", "data.batch_size=4", "epochs=1000", "data.hold_out=0", "threads=1", "preview_seconds=1")
+# Seconds within which the moment falls, by what is disturbed
+LONGEST = {"training": 2.0, "evaluation": 2.0, "opening": 0.6}
+
+
+def torture(amount: int | None, seed: int) -> Iterator[Row]:
+    """amount: moments of each kind."""
+    chance = random.Random(seed)
+    moments = FULL if amount is None else amount
+    with tempfile.TemporaryDirectory(prefix="segbench-closing-") as name:
+        folder = Path(name)
+        data = make_data(folder)
+        for kind in LONGEST:
+            slowest, faults = 0.0, []
+            for number in range(moments):
+                seconds, fault = close_once(folder / f"{kind} {number}", data, kind, chance.random() * LONGEST[kind])
+                slowest = max(slowest, seconds)
+                faults += [fault] if fault else []
+                say(f"{kind} {number + 1} of {moments}: {seconds:.1f} s {fault}")
+            yield Row(
+                f"the window closed at {moments} random moments of {'an' if kind[0] in 'eo' else 'a'} {kind}",
+                "ends within 5 s, nothing lost, nothing told on the way out",
+                f"{moments - len(faults)} of {moments}, the slowest in {slowest:.1f} s", not faults,
+            )  # fmt: skip
+
+
+def make_data(folder: Path) -> Path:
+    from segbench.data.shapes import write_shapes
+
+    for _ in write_shapes(folder / "shapes", 2000, 400, seed=2, size=32):
+        pass
+    return folder / "shapes"
+
+
+def close_once(home: Path, data: Path, kind: str, moment: float) -> tuple[float, str]:
+    """(seconds from the wish to close to the end of the process, what is wrong with how it ended)."""
+    code = f"import sys; sys.path[:0] = {sys.path!r}; from tortures.closing import live; live({str(data)!r}, {kind!r}, {moment})"
+    settings = {**os.environ, "SEGBENCH_HOME": str(home)}
+    child = subprocess.Popen(
+        [sys.executable, "-c", code], env=settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert child.stdout is not None
+    told = child.stdout.readline()
+    began = time.monotonic()
+    try:
+        _, errors = child.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        return 60.0, "it did not end"
+    seconds = time.monotonic() - began
+    if child.returncode or not told or "Traceback" in errors or "reported" in errors:
+        return seconds, f"exit code {child.returncode}: {errors[-800:]}"
+    if seconds > SECONDS:
+        return seconds, "too slow"
+    return seconds, judge_run(Path(json.loads(told)["run"])) if kind == "training" else ""
+
+
+def judge_run(path: Path) -> str:
+    """What of a stopped run was lost; "" if nothing was."""
+    from segbench.events import StepDone
+    from segbench.formats.checkpoints import read_checkpoint
+    from segbench.formats.runs import open_run
+
+    run = open_run(path)
+    done = max((fact.step for fact in run.events() if isinstance(fact, StepDone)), default=0)
+    kept = read_checkpoint(run.checkpoint("last"))[0].step
+    state = run.describe().state
+    return "" if (kept, state) == (done, "stopped") else f"step {done} was done, {kept} is kept, the run is {state}"
+
+
+# Inside the process that is closed ----------------------------------------------------------------------------------------
+
+
+def live(data: str, kind: str, moment: float) -> None:
+    """Opens the window, begins what is to be disturbed, and wishes to close after `moment` seconds."""
+    from benchmarks.window import drive
+
+    async def disturb(desk: Desk) -> None:
+        run = await begin(desk, data, kind)
+        await asyncio.sleep(moment)
+        sys.stdout.write(json.dumps({"run": run}) + "\n")
+        sys.stdout.flush()
+
+    drive(disturb)
+
+
+async def begin(desk: Desk, data: str, kind: str) -> str:
+    """Begins a job of that kind; of a training the run's path."""
+    from benchmarks.window import be_ready, open_path, until
+
+    await be_ready(desk)
+    if kind == "opening":
+        desk.open_paths([data])
+        return ""
+    await open_path(desk, data)
+    view: Any = desk.views["training"]
+    await train(desk, 3)
+    if kind == "training":
+        return str(desk.presenters["training"]._shelf.shown)
+    view.stop_button.click()
+    await until(lambda: not desk.jobs.jobs(), 60, "the end of the training")
+    desk.session.list_runs()
+    await until(lambda: desk.presenters["evaluation"].page.candidates and not desk.jobs.jobs(), 60, "the networks")
+    ask = desk.presenters["evaluation"]
+    ask.choose_network(ask.page.candidates[0])
+    ask.evaluate()
+    return ""
+
+
+async def train(desk: Desk, steps: int) -> None:
+    from benchmarks.window import until
+
+    from segbench.config import find_preset, override
+    from segbench.knobs import to_dict
+
+    desk.window.show_page("training")
+    view: Any = desk.views["training"]
+    view.show_settings(to_dict(override(find_preset("recommended").config, SMALL)))
+    await until(view.start_button.isEnabled, 60, "the Start button")
+    view.start_button.click()
+    await until(lambda: view._state.step >= steps, 60, "the first steps")
