@@ -75,7 +75,6 @@ class Bench:
             runs.append(RunInfo(str(run.path), name, "completed", "munet", "shapes", -step, step, step, best_iou=0.1))
         self.ask = EvaluationPresenter(self.session, self.jobs)
         self.view = EvaluationView(self.ask)
-        qtbot.addWidget(self.view)
         self.ask.attach(self.view)
         self.session.subscribe(self.ask.handle)
         self.view.resize(1280, 690)
@@ -84,6 +83,15 @@ class Bench:
         self.session.publish([DatasetOpened(self.dataset.info), RunsListed(tuple(runs))])
         self.session.checkpoint = read_checkpoint_info(Path(runs[0].path))
         self.session.publish([CheckpointOpened(self.session.checkpoint)])
+
+    def close(self) -> None:
+        """Not by qtbot: that deletes the view before the jobs' last events have come."""
+        for job in self.jobs.jobs():
+            job.cancel()
+        self.rest()
+        self.session._handlers.clear()
+        self.view.hide()
+        self.view.deleteLater()
 
     def rest(self) -> None:
         self.qtbot.waitUntil(lambda: not self.jobs.jobs(), timeout=60_000)
@@ -103,7 +111,17 @@ class Bench:
 
 @pytest.fixture
 def bench(running, qtbot, tmp_path):
-    return Bench(running, qtbot, tmp_path)
+    bench = Bench(running, qtbot, tmp_path)
+    yield bench
+    bench.close()
+
+
+@pytest.fixture
+def streets(running, qtbot, tmp_path):
+    """One class a pixel."""
+    bench = Bench(running, qtbot, tmp_path, labels=True)
+    yield bench
+    bench.close()
 
 
 @pytest.fixture
@@ -328,8 +346,8 @@ def test_that_networks_are_chosen_by_ticks_and_those_of_the_runs_list_are_offere
     assert "(not evaluated)" in bench.view.header._chips.button(1).text()
 
 
-def test_that_a_cell_of_the_confusion_matrix_opens_its_images(running, qtbot, tmp_path):
-    bench = Bench(running, qtbot, tmp_path, labels=True)
+def test_that_a_cell_of_the_confusion_matrix_opens_its_images(streets, qtbot):
+    bench = streets
     bench.evaluate()
     grid, one = bench.view.scores.confusion, bench.ask.page.present
     assert grid.isVisible()
