@@ -1,5 +1,5 @@
 """Checks the core on a machine with a GPU and without Qt: its tests, both presets' losses against the CPU's, speed against
-DLStudio's own loop, predictor throughput. Prints one Markdown table for the README. `--device cpu --steps 20` tries it anywhere.
+DLStudio's own loop, predictor throughput, what a full memory does. Prints one Markdown table for the README. `--device cpu --steps 20` tries it anywhere.
 
     python scripts/gpu_check.py
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import json
 import os
 import platform
 import subprocess
@@ -27,6 +28,7 @@ from segbench.config import TrainConfig, find_preset, override
 from segbench.data.dataset import Dataset
 from segbench.data.shapes import generate
 from segbench.devices import choose_device, describe_device
+from segbench.errors import OutOfMemory
 from segbench.events import StepDone
 from segbench.formats.purdue import PURDUE_CLASSES
 from segbench.formats.runs import create_run, open_run
@@ -55,7 +57,7 @@ def train_steps(config: TrainConfig, dataset: Dataset, folder: Path, steps: int)
         losses.append(event.loss)
         times.append(event.seconds)
     job.close()
-    spent = np.diff(times)[len(times) // 2 :]
+    spent = np.diff(times)[len(times) // 2 - 1 :]
     return losses, float(np.median(spent)) * 1000, run.path
 
 
@@ -117,11 +119,48 @@ def time_predictor(run: Path, dataset: Dataset, device: str, images: int) -> flo
     return done / (time.perf_counter() - began)
 
 
+def fill_memory(config: TrainConfig, dataset: Dataset, folder: Path) -> str:
+    """A batch of 1024 on a card that gives 1 % of its memory: what the error offers, and what fits in the end."""
+    config = override(config, ["data.batch_size=1024"])
+    torch.cuda.empty_cache()
+    torch.cuda.set_per_process_memory_fraction(0.01)
+    try:
+        for _ in range(10):
+            try:
+                train_steps(config, dataset, folder, 2)
+            except OutOfMemory as error:
+                config = override(config, [f"data.at_once={error.smaller_batch}"])
+            else:
+                return f"offered and trained: {config.data.at_once} of 1024 images at a time"
+        return "**no size was found that fits**"
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+
+
+def train_whole(folder: Path, device: str) -> str:
+    """The recommended preset from its first step to its last, scored on the test split, all by the command line."""
+    data, run = str(folder / "shapes"), str(folder / "whole")
+    run_segbench("generate", data)
+    began = time.perf_counter()
+    run_segbench("train", data, "--preset", "recommended", "--device", device, "--out", run)
+    spent = time.perf_counter() - began
+    scores = json.loads(run_segbench("evaluate", run, data, "--device", device, "--json"))
+    return f"{scores['mean_iou']:.3f} after {spent / 60:.1f} min"
+
+
+def run_segbench(*words: str) -> str:
+    """What the command prints to standard output; its errors are shown, and end this script."""
+    return subprocess.run(
+        [sys.executable, "-m", "segbench", *words], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cuda", choices=("cuda", "mps", "cpu"))
     parser.add_argument("--steps", type=int, default=500, help="steps of each preset on the device")
     parser.add_argument("--no-tests", action="store_true", help="leave the unit tests out")
+    parser.add_argument("--whole", action="store_true", help="train the recommended preset whole, too")
     given = parser.parse_args()
     device = choose_device(given.device)
     rows = [
@@ -154,9 +193,13 @@ def main() -> int:
                 reference = time_reference(dataset, device, max(given.steps // 2, 4))
                 told = "DLStudio is not installed" if reference is None else f"{reference / pace:.2f}x"
                 rows.append(("lecture: steps/s against DLStudio's loop", told))
-        rows.append(
-            ("predictor: images/s, 64 x 64", f"{time_predictor(run, dataset, given.device, 4 * given.steps):.0f}")
-        )
+        pace = time_predictor(run, dataset, given.device, 4 * given.steps)
+        rows.append(("predictor: images/s, 64 x 64, scores read back", f"{pace:.0f}"))
+        if given.device == "cuda":
+            rows.append(("a batch that does not fit into memory", fill_memory(config, dataset, Path(folder))))
+        if given.whole:
+            what = "recommended: mean IoU on 1,000 unseen images after all its epochs over 10,000"
+            rows.append((what, train_whole(Path(folder), given.device)))
     print("\n| what | measured |\n|---|---|")
     for what, measured in rows:
         print(f"| {what} | {measured} |")

@@ -249,8 +249,9 @@ def set_limits(limits: Limits) -> None:
         import resource
     except ImportError:  # Windows
         return
+    seconds = int(time.process_time()) + limits.seconds  # what its own imports took is not the file's
     for what, amount in (
-        (resource.RLIMIT_AS, limits.memory), (resource.RLIMIT_CPU, limits.seconds), (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_AS, limits.memory), (resource.RLIMIT_CPU, seconds), (resource.RLIMIT_CORE, 0),
     ):  # fmt: skip
         with contextlib.suppress(ValueError, OSError):  # macOS knows no limit on address space
             resource.setrlimit(what, (amount, amount + (what == resource.RLIMIT_CPU)))

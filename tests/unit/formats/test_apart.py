@@ -120,7 +120,7 @@ def test_that_a_crash_is_one_sentence(tmp_path: Path, monkeypatch: pytest.Monkey
     ("act", "limits", "reason"),
     [
         ("bytearray(3 << 30)", Limits(1 << 30, 60), "takes more than 1.0 GB of memory"),
-        ("[0 for _ in iter(int, 1)]", Limits(8 << 30, 1), "takes far longer to read"),
+        ("any(iter(int, 1))", Limits(8 << 30, 1), "takes far longer to read"),
     ],
 )
 def test_that_memory_and_time_have_limits(
