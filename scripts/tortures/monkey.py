@@ -1,0 +1,303 @@
+"""A monkey at the window: random clicks, keys, wheels, drags, menus, trainings, good and hostile files; then a look at what is left."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import gc
+import logging
+import os
+import random
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+from unittest import mock
+
+from tortures.kills import say
+from tortures.row import Row
+
+if TYPE_CHECKING:
+    from segbench.gui.desk import Desk
+
+FULL = 10_000
+TOLD = 50  # actions before a failure
+STEP_SECONDS = 0.5
+GROWTH = 50 << 20
+JOB_SECONDS = 3.0  # then it is cancelled, as by an impatient user
+LOOP_SECONDS = 0.3  # an action that has not returned by then has opened a loop of its own; QTest, too, turns Qt's for a moment
+PAUSES = (0, 0, 0, 0, 0, 0, 5, 5, 20, 100)  # ms between two actions
+SMALL = ("network.depth=4", "data.batch_size=4", "epochs=1000", "data.hold_out=0.2", "threads=1", "preview_seconds=1")
+
+
+class Left(NamedTuple):
+    """What a window at rest holds. windows: the top-level widgets by class and name; memory: bytes, resident."""
+
+    threads: Counter[str]
+    timers: int
+    windows: Counter[str]
+    memory: int
+
+
+def torture(amount: int | None, seed: int) -> Iterator[Row]:
+    """amount: actions."""
+    from benchmarks.window import drive
+
+    actions = FULL if amount is None else amount
+    with tempfile.TemporaryDirectory(prefix="segbench-monkey-", ignore_cleanup_errors=True) as name:
+        os.environ["HOME"] = name  # whatever it writes, it writes here
+        os.chdir(name)
+        monkey = Monkey(actions, seed, make_files(Path(name)))
+        with mock.patch("os._exit", refuse_exit):
+            drive(monkey.live, strict=False)
+        left = [thread.name for thread in threading.enumerate() if thread.name.startswith("segbench-")]
+    what = f"{actions:,} random actions at the window"
+    for fault in monkey.faults:
+        say(f"seed {seed}: {fault}")
+    yield Row(what, "no exception, no warning of Qt", f"{len(monkey.faults)} of them", not monkey.faults)
+    yield Row(
+        what, "each takes the window's thread less than 0.5 s",
+        f"at most {monkey.slowest[0]:.2f} s ({monkey.slowest[1]})", monkey.slowest[0] < STEP_SECONDS,
+    )  # fmt: skip
+    more = [*monkey.compare(), *left]
+    yield Row(what, "no thread, timer or window is left", ", ".join(more) or "none is", not more)
+    yield Row(what, "memory grows by less than 50 MB", f"{monkey.growth / 2**20:.0f} MB", monkey.growth < GROWTH)
+
+
+def refuse_exit(code: int) -> None:
+    raise RuntimeError(f"A thread still ran when the window was closed, and the process was to end ({code}).")
+
+
+def make_files(folder: Path) -> list[Path]:
+    """What may be opened: good files and hostile ones, as many of these as of those."""
+    from PIL import Image
+    from tortures.corpus import build
+
+    from segbench.config import find_preset, override
+    from segbench.data.dataset import open_dataset
+    from segbench.data.shapes import write_shapes
+    from segbench.formats.runs import create_run
+    from segbench.training.trainer import train
+
+    good = folder / "good"
+    good.mkdir()
+    for _ in write_shapes(good / "shapes", 60, 20, seed=3, size=32):
+        pass
+    pictures = good / "pictures"
+    pictures.mkdir()
+    for number in range(5):
+        Image.effect_noise((300 + 100 * number, 200), 60).convert("RGB").save(pictures / f"{number}.png")
+    Image.effect_noise((3000, 2000), 60).convert("RGB").save(good / "large.jpg")
+    masked = good / "images and masks"
+    for kind in ("images", "masks"):
+        (masked / kind).mkdir(parents=True)
+    for number in range(6):
+        Image.effect_noise((64, 48), 60).convert("RGB").save(masked / "images" / f"{number}.png")
+        Image.effect_noise((64, 48), 60).point(lambda value: value // 90).save(masked / "masks" / f"{number}.png")
+    dataset = exhaust(open_dataset(good / "shapes"))
+    run = create_run(good / "run", override(find_preset("recommended").config, [*SMALL, "epochs=1"]), dataset.info, exact=True)  # fmt: skip
+    exhaust(train(run.config, dataset, run))
+    known = [good / "shapes", next((good / "shapes").glob("*.gz")), pictures, pictures / "1.png", good / "large.jpg", masked]
+    known += [run.path, run.checkpoint("last"), good / "nothing here"]
+    hostile = folder / "hostile"
+    hostile.mkdir()
+    strange = sorted({Path(word) for case in build(hostile) for word in case.arguments if Path(word).is_absolute()})
+    strange = [path for path in strange if os.path.lexists(path)]
+    return [*known * (len(strange) // len(known)), *strange]
+
+
+def exhaust(work: Any) -> Any:
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value
+
+
+class Monkey:
+    """Lives in the window's event loop; `faults` says what went wrong, each with the actions before it."""
+
+    def __init__(self, actions: int, seed: int, paths: list[Path]) -> None:
+        self._actions, self._seed, self._paths = actions, seed, paths
+        self._chance = random.Random(seed)
+        self._done = 0
+        self._last: deque[str] = deque(maxlen=TOLD)
+        self._acting: list[float] = []  # since when, the outermost first
+        self._spent = self._began = 0.0
+        self._seen: dict[int, float] = {}
+        self.faults: list[str] = []
+        self.slowest = (0.0, "")
+        self._before = self._after = Left(Counter(), 0, Counter(), 0)
+
+    @property
+    def growth(self) -> int:
+        return self._after.memory - self._before.memory
+
+    def compare(self) -> list[str]:
+        """What there is more of at the end than at the beginning, in words."""
+        more = [f"thread {name}" for name in self._after.threads - self._before.threads]
+        more += [f"{count} x {name}" for name, count in (self._after.windows - self._before.windows).items()]
+        timers = self._after.timers - self._before.timers
+        return more + ([f"{timers} timers"] if timers > 0 else [])
+
+    async def live(self, desk: Desk) -> None:
+        from benchmarks.window import be_ready
+        from tortures.hands import Hands
+
+        from PySide6.QtCore import QTimer
+        from PySide6.QtGui import QAction, QDesktopServices
+
+        await be_ready(desk)
+        ear = Ear(self.complain)
+        logging.getLogger().addHandler(ear)
+        desk.alarm.raised.connect(lambda report: report.expected or self.complain(f"{report.message} {report.details}"))
+        desk.window.findChild(QAction, "quit").setEnabled(False)  # `closing` sees to that
+        self._browser = make_browser()
+        for scheme in ("file", "http", "https", "mailto"):
+            QDesktopServices.setUrlHandler(scheme, self._browser, "take")
+        self._hands = Hands(desk, self._chance, self._paths, self._last.append)
+        self._desk, self._timer = desk, QTimer
+        await self._warm_up(desk)
+        self._before = await self._rest(desk)
+        self._end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._spent, self._began = time.thread_time(), time.monotonic()
+        self._tick()
+        await self._end
+        self._after = await self._rest(desk)
+        logging.getLogger().removeHandler(ear)
+
+    def _tick(self) -> None:
+        """One action. The next is due before this one is done: it may open a loop of its own, such as a menu's."""
+        if self._acting and time.monotonic() - self._acting[-1] < LOOP_SECONDS:
+            self._timer.singleShot(20, self._tick)
+            return
+        self._judge_step()
+        if self._done >= self._actions:
+            if not self._end.done():
+                self._end.set_result(None)
+            return
+        self._done += 1
+        self._timer.singleShot(self._chance.choice(PAUSES), self._tick)
+        self._end_jobs()
+        self._acting.append(time.monotonic())
+        try:
+            self._hands.act()
+        except RuntimeError as error:  # what it had hold of closed under its hands
+            if "already deleted" not in str(error):
+                raise
+        except Exception as error:  # it goes on: one run shall tell as much as it can
+            self.complain(f"{type(error).__name__}: {error}")
+            logging.getLogger(__name__).debug("The hands failed.", exc_info=True)
+        finally:
+            self._acting.pop()
+
+    def _judge_step(self) -> None:
+        """What the window's thread had to do since the last action was begun."""
+        spent = time.thread_time()
+        if self._last and spent - self._spent > self.slowest[0]:
+            self.slowest = (spent - self._spent, self._last[-1])
+            if self.slowest[0] > STEP_SECONDS:
+                self.complain(f"It took {self.slowest[0]:.2f} s.")
+        self._spent = spent
+
+    def _end_jobs(self) -> None:
+        now = time.monotonic()
+        there = {job.number: job for job in self._desk.jobs.jobs()}
+        self._seen = {number: self._seen.get(number, now) for number in there}
+        for number, since in self._seen.items():
+            if now - since > JOB_SECONDS and there[number].kind != "load libraries":
+                there[number].cancel()
+
+    def complain(self, what: str) -> None:
+        self.faults.append(f"after {self._done} actions: {what}\n  " + "\n  ".join(self._last))
+
+    async def _warm_up(self, desk: Desk) -> None:
+        """Everything once, so that what is made at first use is there."""
+        from benchmarks.window import open_path, until
+
+        from segbench.config import find_preset, override
+        from segbench.knobs import to_dict
+
+        await open_path(desk, self._paths[0])
+        for page in desk.window.pages:
+            desk.window.show_page(page)
+            await asyncio.sleep(0.05)
+        view: Any = desk.views["training"]
+        desk.window.show_page("training")
+        view.show_settings(to_dict(override(find_preset("recommended").config, SMALL)))
+        await until(view.start_button.isEnabled, 60, "the Start button")
+        view.start_button.click()
+        await until(lambda: view._state.step >= 3, 60, "the first steps")
+        view.stop_button.click()
+        await until(lambda: not desk.jobs.jobs(), 60, "the end of the training")
+
+    async def _rest(self, desk: Desk) -> Left:
+        """Ends and closes everything, and counts what is there then."""
+        from benchmarks.window import until
+        from PySide6.QtCore import QCoreApplication, QEvent, QTimer
+        from PySide6.QtWidgets import QApplication
+
+        for _ in range(3):
+            while (front := QApplication.activePopupWidget() or QApplication.activeModalWidget()) is not None:
+                front.close()
+                await asyncio.sleep(0.05)
+            for window in QApplication.topLevelWidgets():
+                if window is not desk.window and window.isVisible() and window.parent() is not desk.window:
+                    window.close()
+            for job in desk.jobs.jobs():
+                job.cancel()
+            await until(lambda: not desk.jobs.jobs(), 60, "the end of all jobs")
+            desk.session.close_dataset()
+            desk.window.showNormal()
+            desk.window.reset_layout()
+            await asyncio.sleep(0.3)
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+        gc.collect()
+        if sys.platform == "linux":
+            ctypes.CDLL(None).malloc_trim(0)
+        return Left(
+            Counter(thread.name.rstrip("0123456789") for thread in threading.enumerate()),
+            sum(timer.isActive() and not timer.isSingleShot() for w in QApplication.topLevelWidgets() for timer in w.findChildren(QTimer)),
+            Counter(f"{type(w).__name__} {w.objectName()}" for w in QApplication.topLevelWidgets()),
+            read_memory(),
+        )  # fmt: skip
+
+
+def read_memory() -> int:
+    from segbench.devices import choose_device
+    from segbench.devices import read_memory as read
+
+    return read(choose_device("cpu")).used
+
+
+def make_browser() -> Any:
+    """Takes what would be opened in another program."""
+    from PySide6.QtCore import QObject, QUrl, Slot
+
+    class Browser(QObject):
+        @Slot(QUrl)
+        def take(self, _url: QUrl) -> None:
+            pass
+
+    return Browser()
+
+
+class Ear(logging.Handler):
+    """Hears Qt's warnings and everybody's errors; the alarm tells the expected ones itself."""
+
+    def __init__(self, complain: Any) -> None:
+        super().__init__(logging.WARNING)
+        self._complain = complain
+
+    def emit(self, record: logging.LogRecord) -> None:
+        said = record.getMessage()
+        if record.name == "qt" and not said.startswith("Mouse event"):  # QTest's own remark on a click beside everything
+            self._complain(f"Qt: {said}")
+        elif record.levelno >= logging.ERROR and record.name != "segbench.gui.alarm":
+            self._complain(logging.Formatter().format(record))
+        elif "stood still" in said:
+            self._complain(said)
