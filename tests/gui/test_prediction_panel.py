@@ -17,6 +17,7 @@ from segbench.events import JobDone, JobFailed, RunsListed
 from segbench.formats.checkpoints import read_checkpoint_info
 from segbench.gui.panels.prediction.presenter import PredictionPresenter
 from segbench.gui.panels.prediction.view import PredictionView
+from segbench.gui.widgets.png import encode_png
 from segbench.records import RunInfo
 
 from .networks import build_dataset, save_network
@@ -195,7 +196,7 @@ def test_that_every_mode_shows_pictures_and_can_be_saved(ready, mode, qtbot, wai
     qtbot.mouseClick(view.findChild(object, f"mode_{mode}"), Qt.MouseButton.LeftButton)
     shown = [c for c in view.stage.canvases.values() if c.isVisible()]
     wait_for(lambda: all(c.image_size is not None for c in shown))
-    assert view.stage.render_png()[:4] == b"\x89PNG"
+    assert encode_png(view.stage.render_pictures())[:4] == b"\x89PNG"
     view.actions_list()[0].trigger()
     wait_for(lambda: ready.shown == 3)
     assert [c for c in view.stage.canvases.values() if c.isVisible()] == shown

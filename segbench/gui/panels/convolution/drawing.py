@@ -19,6 +19,7 @@ from segbench.gui.panels.convolution.operation_picture import OperationPicture, 
 from segbench.gui.theme import Theme
 from segbench.gui.widgets.grid_paint import MARGIN as GRID_MARGIN
 from segbench.gui.widgets.grid_paint import paint_cells, plan_cells
+from segbench.gui.widgets.png import encode_png
 
 SIZE = QSize(1200, 760)
 FILM_SIZE = QSize(900, 570)
@@ -81,12 +82,7 @@ def _write(painter: QPainter, rect: QRectF, text: str, wrap: bool = False) -> No
 
 def render_png(lab: Lab, theme: Theme, font: QFont) -> bytes:
     """Twice as many pixels as SIZE, for print."""
-    image = _paint(SIZE, 2.0, lab, theme, font)
-    data = QByteArray()
-    buffer = QBuffer(data)
-    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    image.save(buffer, "PNG")
-    return bytes(data.data())
+    return encode_png(_paint(SIZE, 2.0, lab, theme, font))
 
 
 def render_svg(lab: Lab, theme: Theme, font: QFont) -> bytes:

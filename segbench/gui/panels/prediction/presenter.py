@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -289,9 +289,9 @@ class PredictionPresenter:
         if opacity != self._session.settings.opacity:
             self._session.change_settings(opacity=opacity)
 
-    def save_file(self, path: str, data: bytes) -> None:
-        """Writes a picture the view has drawn."""
-        self._jobs.start("save picture", workshop.save_file(path, data), title="Saving the picture", lane="io")
+    def save_file(self, path: str, encode: Callable[[], bytes]) -> None:
+        """Writes a picture the view has drawn; `encode`, called in the job's thread, gives its bytes."""
+        self._jobs.start("save picture", workshop.save_file(path, encode), title="Saving the picture", lane="io")
 
     # What happened ----------------------------------------------------------------------------------------------------------
 

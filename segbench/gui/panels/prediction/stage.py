@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QSize, Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QColor, QImage, QPainter, QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QStackedLayout, QVBoxLayout, QWidget
 
@@ -355,8 +355,8 @@ class Stage(QWidget):
         self.score_legend.set_colors([QColor(*map(int, rgb)) for rgb in score_table()[::15]])
         self.score_legend.set_scale((0.0, top), live.reading.windows[k])
 
-    def render_png(self) -> bytes | None:
-        """The pictures of the present mode side by side as PNG bytes; the lecture's display and small images enlarged."""
+    def render_pictures(self) -> QImage | None:
+        """The pictures of the present mode side by side; the lecture's display and small images enlarged."""
         sizes = {c: c.image_size for c in self.canvases.values() if c.isVisibleTo(self)}
         shown = [c for c, size in sizes.items() if size is not None]
         if not shown:
@@ -373,11 +373,7 @@ class Stage(QWidget):
             painter.drawImage(x, 0, part)
             x += part.width() + gap
         painter.end()
-        data = QByteArray()
-        buffer = QBuffer(data)
-        buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-        whole.save(buffer, "PNG")
-        return bytes(data.data())
+        return whole
 
     # The pixel under the cursor ---------------------------------------------------------------------------------------------
 

@@ -41,6 +41,7 @@ from segbench.gui.undo import Change
 from segbench.gui.widgets.class_table import ClassTableWidget
 from segbench.gui.widgets.empty_state import EmptyState
 from segbench.gui.widgets.parts import build_tip
+from segbench.gui.widgets.png import encode_png
 from segbench.records import CheckpointInfo, ClassTable, Color, Sample
 
 if TYPE_CHECKING:
@@ -398,7 +399,7 @@ class PredictionView(QWidget):
         dialog.open()
 
     def save_picture(self) -> None:
-        picture = self.stage.render_png()
+        picture = self.stage.render_pictures()
         if picture is None:
             return
         dialog = QFileDialog(
@@ -408,7 +409,7 @@ class PredictionView(QWidget):
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setDefaultSuffix("png")
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(lambda path: self._presenter.save_file(path, picture))
+        dialog.fileSelected.connect(lambda path: self._presenter.save_file(path, lambda: encode_png(picture)))
         dialog.open()
 
     # Qt ---------------------------------------------------------------------------------------------------------------------

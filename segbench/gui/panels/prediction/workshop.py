@@ -5,7 +5,7 @@ torch comes in only when a generator is pulled, in the job's thread.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -128,10 +128,10 @@ def open_files(paths: Sequence[str]) -> Generator[WorkEvent, None, Any]:
     return open_images([Path(path) for path in paths])
 
 
-def save_file(path: str, data: bytes) -> Generator[WorkEvent, None, Path]:
+def save_file(path: str, encode: Callable[[], bytes]) -> Generator[WorkEvent, None, Path]:
     """Writes a picture that a view has drawn."""
     from segbench.files import write_atomically
 
     yield from ()
-    write_atomically(Path(path), data)
+    write_atomically(Path(path), encode())
     return Path(path)
