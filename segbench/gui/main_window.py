@@ -40,6 +40,7 @@ PAGES = (
 DEFAULT_SIZE = QSize(1280, 720)
 SMALLEST = QSize(960, 600)
 RUNS_WIDTH, LOG_HEIGHT = 300, 180
+UNDO_STEPS = 200  # each keeps what was changed: a form, a lab, thresholds
 CENTERED = (
     0x84  # Qt.AlignmentFlag.AlignCenter; Qt's enums cost a fifth of the start, and are not needed before the paint
 )
@@ -246,6 +247,7 @@ class MainWindow(QMainWindow):
 
         edit = self.menus["edit"]
         self.undo_stack = QUndoStack(self)
+        self.undo_stack.setUndoLimit(UNDO_STEPS)
         self.undo_action = self.undo_stack.createUndoAction(self, "&Undo")
         self.redo_action = self.undo_stack.createRedoAction(self, "&Redo")
         for action, name, keys, tip in (
