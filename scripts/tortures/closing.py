@@ -1,4 +1,4 @@
-"""The window closed at random moments of a training, an evaluation and an opening: how it ends, how fast, and what is left."""
+"""The window closed at random moments of its jobs: what it asks, how it ends, how fast, and what is left."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ FULL = 20
 SECONDS = 5.0
 SMALL = ("network.depth=4", "data.batch_size=4", "epochs=1000", "data.hold_out=0", "threads=1", "preview_seconds=1")
 # Seconds within which the moment falls, by what is disturbed
-LONGEST = {"training": 2.0, "evaluation": 2.0, "opening": 0.6}
+LONGEST = {"training": 2.0, "prediction": 2.0, "evaluation": 2.0, "export": 2.0, "opening": 0.6}
+# What it is called by the question that must come
+ASKED = {"training": "train", "export": "export"}
 
 
 def torture(amount: int | None, seed: int) -> Iterator[Row]:
@@ -43,7 +45,7 @@ def torture(amount: int | None, seed: int) -> Iterator[Row]:
                 say(f"{kind} {number + 1} of {moments}: {seconds:.1f} s {fault}")
             yield Row(
                 f"the window closed at {moments} random moments of {'an' if kind[0] in 'eo' else 'a'} {kind}",
-                "ends within 5 s, nothing lost, nothing told on the way out",
+                "asks where it must, ends within 5 s, nothing lost, nothing told on the way out",
                 f"{moments - len(faults)} of {moments}, the slowest in {slowest:.1f} s", not faults,
             )  # fmt: skip
 
@@ -76,7 +78,12 @@ def close_once(home: Path, data: Path, kind: str, moment: float) -> tuple[float,
         return seconds, f"exit code {child.returncode}: {errors[-800:]}"
     if seconds > SECONDS:
         return seconds, "too slow"
-    return seconds, judge_run(Path(json.loads(told)["run"])) if kind == "training" else ""
+    tale = json.loads(told)
+    if tale["asked"] != tale["must ask"]:
+        return seconds, f"it {'asked' if tale['asked'] else 'did not ask'}"
+    if kind == "training":
+        return seconds, judge_run(Path(tale["result"]))
+    return seconds, judge_masks(Path(tale["result"])) if kind == "export" else ""
 
 
 def judge_run(path: Path) -> str:
@@ -92,6 +99,22 @@ def judge_run(path: Path) -> str:
     return "" if (kept, state) == (done, "stopped") else f"step {done} was done, {kept} is kept, the run is {state}"
 
 
+def judge_masks(folder: Path) -> str:
+    """Which of an export's files are not whole, or not what they seem."""
+    from segbench.errors import SegbenchError
+    from segbench.formats.images import read_image
+
+    for path in folder.rglob("*"):
+        if path.suffix == ".part":
+            return f"{path.name} is left"
+        if path.suffix == ".png":
+            try:
+                read_image(path)
+            except SegbenchError as error:
+                return str(error)
+    return ""
+
+
 # Inside the process that is closed ----------------------------------------------------------------------------------------
 
 
@@ -100,16 +123,30 @@ def live(data: str, kind: str, moment: float) -> None:
     from benchmarks.window import drive
 
     async def disturb(desk: Desk) -> None:
-        run = await begin(desk, data, kind)
+        result = await begin(desk, data, kind)
         await asyncio.sleep(moment)
-        sys.stdout.write(json.dumps({"run": run}) + "\n")
+        running = {job.kind for job in desk.jobs.jobs()}
+        tale = {"asked": close(desk), "must ask": ASKED.get(kind) in running, "result": result}
+        sys.stdout.write(json.dumps(tale) + "\n")
         sys.stdout.flush()
 
     drive(disturb)
 
 
+def close(desk: Desk) -> bool:
+    """Closes as the user does, and says Stop if asked. Was it asked?"""
+    from PySide6.QtWidgets import QApplication, QMessageBox
+
+    desk.window.close()
+    question = QApplication.activeModalWidget()
+    if not isinstance(question, QMessageBox):
+        return False
+    next(button for button in question.buttons() if button.text().startswith("&Stop")).click()
+    return True
+
+
 async def begin(desk: Desk, data: str, kind: str) -> str:
-    """Begins a job of that kind; of a training the run's path."""
+    """Begins a job of that kind; of a training or an export, where it writes."""
     from benchmarks.window import be_ready, open_path, until
 
     await be_ready(desk)
@@ -119,16 +156,34 @@ async def begin(desk: Desk, data: str, kind: str) -> str:
     await open_path(desk, data)
     view: Any = desk.views["training"]
     await train(desk, 3)
+    run = str(desk.presenters["training"]._shelf.shown)
     if kind == "training":
-        return str(desk.presenters["training"]._shelf.shown)
+        return run
     view.stop_button.click()
     await until(lambda: not desk.jobs.jobs(), 60, "the end of the training")
     desk.session.list_runs()
-    await until(lambda: desk.presenters["evaluation"].page.candidates and not desk.jobs.jobs(), 60, "the networks")
-    ask = desk.presenters["evaluation"]
-    ask.choose_network(ask.page.candidates[0])
-    ask.evaluate()
-    return ""
+    if kind == "evaluation":
+        ask = desk.presenters["evaluation"]
+        await until(lambda: ask.page.candidates and not desk.jobs.jobs(), 60, "the networks")
+        ask.choose_network(ask.page.candidates[0])
+        ask.evaluate()
+        return ""
+    desk.session.open_checkpoint(Path(run) / "checkpoints" / "last.safetensors")
+    desk.window.show_page("prediction")
+    predicting = desk.presenters["prediction"]
+    await until(lambda: predicting.live is not None, 60, "the first prediction")
+    if kind == "prediction":
+        predicting.choose_split("train")
+        predicting.score_split()
+        return ""
+    predicting.request_export()
+    exporting = desk.presenters["export"]
+    out = Path(data).parent / f"masks {os.getpid()}"
+    exporting.change(scope="all", masks="network", out=str(out))
+    await until(lambda: exporting.preview is not None and exporting._previewing is None, 60, "the export's preview")
+    exporting.start()
+    await until(lambda: any(job.kind == "export" for job in desk.jobs.jobs()), 60, "the export")
+    return str(out)
 
 
 async def train(desk: Desk, steps: int) -> None:
