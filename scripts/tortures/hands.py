@@ -192,6 +192,7 @@ class Hands:
     def resize(self) -> None:
         size = self._chance.choice(SIZES)
         self._note(f"resize to {size}")
+        self._desk.window.showNormal()
         self._desk.window.resize(*size)
 
     def drop(self) -> None:

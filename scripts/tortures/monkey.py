@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 FULL = 10_000
 TOLD = 50  # actions before a failure
-ROUNDS, SETTLED = 10, 2  # parts of the whole with a rest after each; after how many of them every page has been used
+ROUNDS, SETTLED = 5, 2  # parts of the whole with a rest after each; after how many of them every page has been used
 STEP_SECONDS = 0.5
 GROWTH = 50 << 20
 JOB_SECONDS = 3.0  # then it is cancelled, as by an impatient user
@@ -92,7 +92,7 @@ def make_files(folder: Path) -> list[Path]:
     pictures.mkdir()
     for number in range(5):
         Image.effect_noise((300 + 100 * number, 200), 60).convert("RGB").save(pictures / f"{number}.png")
-    Image.effect_noise((3000, 2000), 60).convert("RGB").save(good / "large.jpg")
+    Image.effect_noise((1600, 1200), 60).convert("RGB").save(good / "large.jpg")
     masked = good / "images and masks"
     for kind in ("images", "masks"):
         (masked / kind).mkdir(parents=True)
@@ -239,10 +239,21 @@ class Monkey:
         await until(lambda: view._state.step >= 3, 60, "the first steps")
         view.stop_button.click()
         await until(lambda: not desk.jobs.jobs(), 60, "the end of the training")
+        desk.session.open_checkpoint(next(path for path in self._paths if path.suffix == ".safetensors"))
+        desk.window.show_page("prediction")
+        predicting = desk.presenters["prediction"]
+        await until(lambda: predicting.live is not None, 60, "the first prediction")
+        for mode in ("overlay", "difference", "scores", "lecture", "side"):
+            predicting.set_mode(mode)
+            await asyncio.sleep(0.2)
+        desk.presenters["evaluation"].evaluate()
+        desk.presenters["prediction"].open_files([str(next(path for path in self._paths if path.name == "large.jpg"))])
+        await asyncio.sleep(0.2)
+        await until(lambda: not desk.jobs.jobs(), 60, "the evaluation and the large picture")
 
     async def _rest(self, desk: Desk) -> Left:
-        """Ends and closes everything, and counts what is there then."""
-        from benchmarks.window import until
+        """Ends and closes everything, opens a small dataset, and counts what is there then."""
+        from benchmarks.window import open_path, until
         from PySide6.QtCore import QCoreApplication, QEvent, QTimer
         from PySide6.QtWidgets import QApplication, QComboBox
 
@@ -259,7 +270,11 @@ class Monkey:
             desk.session.close_dataset()
             desk.window.showNormal()
             desk.window.reset_layout()
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(0.1)
+        await open_path(desk, self._paths[0])
+        desk.presenters["prediction"].go_to_end(False)  # large pictures go
+        desk.window.show_page("dataset")
+        await until(lambda: not desk.jobs.jobs(), 60, "the small dataset")
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
         gc.collect()
         if sys.platform == "linux":

@@ -37,3 +37,9 @@ def test_that_damaged_files_end_in_words() -> None:
 @pytest.mark.heavy
 def test_that_a_window_closed_in_the_middle_of_its_work_loses_nothing() -> None:
     assert torture("closing", 1, seed=4).count("| 1 of 1, ") == 5
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_that_a_monkey_finds_nothing_in_five_hundred_actions(seed: int) -> None:
+    assert "| none is | yes |" in torture("monkey", 500, seed)
