@@ -35,11 +35,7 @@ MODIFIERS = (Qt.KeyboardModifier.NoModifier,) * 6 + (
 )  # fmt: skip
 KEYS = tuple(
     getattr(Qt.Key, f"Key_{name}")
-    for name in (
-        "Tab Tab Tab Backtab Return Return Escape Space Space Left Right Up Down Home End PageUp PageDown Delete Backspace "
-        "Plus Minus Slash Question Period Comma F1 F2 F5 F6 F10 F11 A B C D E F G H I J K L M N O P R S T U V W X Y Z "
-        "0 1 2 3 4 5 6 7 8 9"
-    ).split()
+    for name in ["Tab", "Tab", "Tab", "Backtab", "Return", "Return", "Escape", "Space", "Space", "Left", "Right", "Up", "Down", "Home", "End", "PageUp", "PageDown", "Delete", "Backspace", "Plus", "Minus", "Slash", "Question", "Period", "Comma", "F1", "F2", "F5", "F6", "F10", "F11", "A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M", "N", "O", "P", "R", "S", "T", "U", "V", "W", "X", "Y", "Z", "0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]
 )
 TEXTS = ("", "0", "1", "2", "3", "7", "16", "64", "-1", "0.5", "1e-3", "1e9", "nan", "inf", "abc", "a, b", "0-9,17", "é", "名前", "🙂", "\u202egpj",
          "../up", "x" * 2000, "<b>bold</b>", "%s %d {0}", "C:\\", "con", "shapes new", "*", "\t", "1 2\n3")  # fmt: skip
@@ -140,7 +136,9 @@ class Hands:
         if (handle := front.windowHandle()) is None:
             return
         if front is QApplication.activePopupWidget():
-            modifiers = Qt.KeyboardModifier.NoModifier  # QTest would tell a menu that is gone by then of the modifier's end
+            modifiers = (
+                Qt.KeyboardModifier.NoModifier
+            )  # QTest would tell a menu that is gone by then of the modifier's end
         self._note(f"press {modifiers.name} {key.name} in {tell(front)}")
         click_key(handle, key, modifiers)
 

@@ -30,7 +30,9 @@ ROUNDS, SETTLED = 5, 2  # parts of the whole with a rest after each; after how m
 STEP_SECONDS = 0.5
 GROWTH = 50 << 20
 JOB_SECONDS = 3.0  # then it is cancelled, as by an impatient user
-LOOP_SECONDS = 0.3  # an action that has not returned by then has opened a loop of its own; QTest, too, turns Qt's for a moment
+LOOP_SECONDS = (
+    0.3  # an action that has not returned by then has opened a loop of its own; QTest, too, turns Qt's for a moment
+)
 PAUSES = (0, 0, 0, 0, 0, 0, 5, 5, 20, 100)  # ms between two actions
 SMALL = ("network.depth=4", "data.batch_size=4", "epochs=1000", "data.hold_out=0.2", "threads=1", "preview_seconds=1")
 
@@ -76,13 +78,13 @@ def refuse_exit(code: int) -> None:
 def make_files(folder: Path) -> list[Path]:
     """What may be opened: good files and hostile ones, as many of these as of those."""
     from PIL import Image
-    from tortures.corpus import build
 
     from segbench.config import find_preset, override
     from segbench.data.dataset import open_dataset
     from segbench.data.shapes import write_shapes
     from segbench.formats.runs import create_run
     from segbench.training.trainer import train
+    from tortures.corpus import build
 
     good = folder / "good"
     good.mkdir()
@@ -102,7 +104,14 @@ def make_files(folder: Path) -> list[Path]:
     dataset = exhaust(open_dataset(good / "shapes"))
     run = create_run(good / "run", override(find_preset("recommended").config, [*SMALL, "epochs=1"]), dataset.info, exact=True)  # fmt: skip
     exhaust(train(run.config, dataset, run))
-    known = [good / "shapes", next((good / "shapes").glob("*.gz")), pictures, pictures / "1.png", good / "large.jpg", masked]
+    known = [
+        good / "shapes",
+        next((good / "shapes").glob("*.gz")),
+        pictures,
+        pictures / "1.png",
+        good / "large.jpg",
+        masked,
+    ]
     known += [run.path, run.checkpoint("last"), good / "nothing here"]
     hostile = folder / "hostile"
     hostile.mkdir()
@@ -148,10 +157,10 @@ class Monkey:
 
     async def live(self, desk: Desk) -> None:
         from benchmarks.window import be_ready
-        from tortures.hands import Hands
-
         from PySide6.QtCore import QTimer
         from PySide6.QtGui import QAction, QDesktopServices
+
+        from tortures.hands import Hands
 
         await be_ready(desk)
         ear = Ear(self.complain)
@@ -315,7 +324,9 @@ class Ear(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         said = record.getMessage()
-        if record.name == "qt" and not said.startswith("Mouse event"):  # QTest's own remark on a click beside everything
+        if record.name == "qt" and not said.startswith(
+            "Mouse event"
+        ):  # QTest's own remark on a click beside everything
             self._complain(f"Qt: {said}")
         elif record.levelno >= logging.ERROR and record.name != "segbench.gui.alarm":
             self._complain(logging.Formatter().format(record))
