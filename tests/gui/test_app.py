@@ -139,6 +139,61 @@ def test_that_an_error_in_a_slot_a_thread_or_the_loop_reaches_the_one_dialog(des
     desk.errors.close()
 
 
+STUMBLING = """
+import asyncio, sys
+sys.path.insert(0, "scripts")
+from benchmarks.window import be_ready, drive
+
+async def stumble(desk):
+    from PySide6.QtCore import QCoreApplication, QEvent, QObject, QPointF, Qt, QTimer
+    from PySide6.QtGui import QMouseEvent
+    from PySide6.QtWidgets import QWidget
+    await be_ready(desk)
+
+    class Part(QWidget):
+        def event(self, event):
+            if event.type() == QEvent.Type.User:
+                raise ValueError("event")
+            return super().event(event)
+        def mousePressEvent(self, event):
+            raise ValueError("mouse")
+        def paintEvent(self, event):
+            raise ValueError("paint")
+
+    class Filter(QObject):
+        def eventFilter(self, watched, event):
+            if event.type() == QEvent.Type.User:
+                raise ValueError("filter")
+            return False
+
+    part, watched, sieve = Part(desk.window), QWidget(desk.window), Filter()
+    part.setGeometry(0, 0, 50, 50)
+    part.show()
+    watched.installEventFilter(sieve)
+    for _ in range(20):
+        part.update()
+        await asyncio.sleep(0.02)
+    left, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    QCoreApplication.postEvent(part, QEvent(QEvent.Type.User))
+    QCoreApplication.postEvent(
+        part, QMouseEvent(QEvent.Type.MouseButtonPress, QPointF(5, 5), QPointF(5, 5), left, left, none))
+    QCoreApplication.postEvent(watched, QEvent(QEvent.Type.User))
+    QTimer.singleShot(0, lambda: [].pop())
+    await asyncio.sleep(0.5)
+    for trouble in desk.errors.troubles:
+        print(trouble.report.details.strip().splitlines()[-1].split()[-1], trouble.times > 10)
+    print(sum(w.objectName() == "error_dialog" and w.isVisible() for w in desk.qt.topLevelWidgets()), "dialog")
+
+drive(stumble, strict=False)
+"""
+
+
+def test_that_errors_in_overrides_of_qt_reach_the_one_dialog_and_the_window_lives_on():
+    told = _run(["-c", STUMBLING], QT_QPA_PLATFORM="offscreen")
+    assert told.returncode == 0, told.stderr
+    assert sorted(told.stdout.split("\n")) == ["", "1 dialog", "event False", "filter False", "list False", "mouse False", "paint True"]  # fmt: skip
+
+
 def test_that_a_failed_job_is_shown_once_and_counted(desk, qtbot):
     def work():
         yield Progressed("trying", 0, 1)
