@@ -24,7 +24,9 @@ def main(arguments: list[str]) -> int:
     environment.install_libraries()
     settings = os.environ.copy()
     settings.setdefault("QT_QPA_PLATFORM", "offscreen")
-    command = [str(python), "-m", "pytest", *(["-m", "not heavy"] if quick else []), *arguments]
+    # The whole suite in two processes; what is asked for by name in one
+    parallel = [] if any(not argument.startswith("-") for argument in arguments) else ["-n", "2", "--dist", "loadfile"]
+    command = [str(python), "-m", "pytest", *parallel, *(["-m", "not heavy"] if quick else []), *arguments]
     environment.say("Running the tests" + (" without the heavy ones" if quick else ""))
     return subprocess.call(command, cwd=environment.ROOT, env=settings)
 

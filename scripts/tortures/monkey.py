@@ -6,6 +6,7 @@ import asyncio
 import ctypes
 import gc
 import logging
+import math
 import os
 import random
 import sys
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 
 FULL = 10_000
 TOLD = 50  # actions before a failure
-ROUNDS, SETTLED = 5, 2  # parts of the whole with a rest after each; after how many of them every page has been used
+ROUNDS = 10  # parts of the whole, with a rest after each
+SETTLED = 300  # actions at least, after which everything has been used once
 STEP_SECONDS = 0.5
 GROWTH = 50 << 20
 JOB_SECONDS = 3.0  # then it is cancelled, as by an impatient user
@@ -146,11 +148,15 @@ class Monkey:
     @property
     def growth(self) -> int:
         """Bytes, from where everything has been used once."""
-        return self.rests[-1].memory - self.rests[SETTLED - 1].memory
+        return self.rests[-1].memory - self._settled.memory
+
+    @property
+    def _settled(self) -> Left:
+        return self.rests[min(ROUNDS, max(2, math.ceil(SETTLED * ROUNDS / self._actions))) - 1]
 
     def compare(self) -> list[str]:
         """What there is more of at the end, in words. A dialog that is made when it is first asked for may stay."""
-        before, after = self.rests[SETTLED - 1], self.rests[-1]
+        before, after = self._settled, self.rests[-1]
         more = [f"thread {name}" for name in after.threads - before.threads]
         more += [f"{count} x {name}" for name, count in after.windows.items() if count > max(1, before.windows[name])]
         return more + ([f"{after.timers - before.timers} timers"] if after.timers > before.timers else [])

@@ -15,8 +15,9 @@ import pytest
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 import qasync
-from PySide6.QtCore import QCoreApplication, QEvent
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import QCoreApplication, QEvent, QTimer
+from PySide6.QtWidgets import QApplication, QMenu
+from shiboken6 import isValid
 
 from segbench.events import Event, LibrariesLoaded
 from segbench.gui import theme
@@ -158,17 +159,22 @@ def wait_for(qtbot: object) -> Callable[..., None]:
 
 @pytest.fixture(autouse=True)
 def no_leaks(qapp: QApplication, home: Path) -> Iterator[None]:
-    """After each test: no thread of segbench and no visible window more than before."""
-    threads, widgets = set(threading.enumerate()), set(map(id, qapp.topLevelWidgets()))
+    """After each test: no thread of segbench, no repeating timer and no window, visible or not, more than before."""
+    gc.freeze()  # what is there now is neither searched nor found below
+    threads, windows = set(threading.enumerate()), set(map(id, qapp.topLevelWidgets()))
     yield
     left = [t.name for t in threading.enumerate() if t not in threads and t.name.startswith("segbench")]
     assert not left, f"threads still run after the test: {left}"
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
     qapp.processEvents()
     gc.collect()
-    more = [w for w in qapp.topLevelWidgets() if id(w) not in widgets and w.isVisible()]
+    # The menus of pyqtgraph's charts have no parents: they go when Python lets go of the chart, a little after the test
+    more = [w for w in qapp.topLevelWidgets() if id(w) not in windows and not (isinstance(w, QMenu) and w.isHidden())]
     names = [w.objectName() or type(w).__name__ for w in more]
+    found = [timer for timer in gc.get_objects() if issubclass(type(timer), QTimer)]
+    timers = [f"{type(t.parent()).__name__}'s timer" for t in found if isValid(t) and t.isActive() and not t.isSingleShot()]
     for widget in more:
         widget.close()
         widget.deleteLater()
-    assert not more, f"windows still open after the test: {names}"
+    assert not more, f"windows are left after the test: {names}"
+    assert not timers, f"timers still run after the test: {timers}"

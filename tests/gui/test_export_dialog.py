@@ -61,6 +61,7 @@ def desk(running, qtbot, wait_for, tmp_path, networks):
     yield desk
     wait_for(lambda: not running.jobs.jobs())
     desk.dialog.close()
+    desk.view.deleteLater()
 
 
 def settle(desk, wait_for) -> None:

@@ -28,7 +28,7 @@ from segbench.events import Event, Progressed
 from segbench.gui.dialogs.buttons import strip_icons
 from segbench.gui.session import Session
 from segbench.gui.theme import mark
-from segbench.jobs import JobRunner
+from segbench.jobs import Job, JobRunner
 from segbench.settings import find_home
 
 SHOWN, SIDE = 6, 128  # pictures of the preview, and their size on the screen
@@ -172,16 +172,17 @@ class GenerateDialog(QDialog):
             made.append(images)
 
         made: list[list[Any]] = []
-        self._jobs.start("preview shapes", work(), title="Drawing examples", lane="io", newest_wins=True)
-        self._wait_for(made, (seed, size))
+        job = self._jobs.start("preview shapes", work(), title="Drawing examples", lane="io", newest_wins=True)
+        self._wait_for(made, (seed, size), job)
 
-    def _wait_for(self, made: list[list[Any]], wanted: tuple[int, int]) -> None:
+    def _wait_for(self, made: list[list[Any]], wanted: tuple[int, int], job: Job) -> None:
+        lives = job in self._jobs.jobs()  # asked first: it may end in between
         if wanted != self._wanted:
             return
         if made:
             self._show(made[0])
-        else:
-            QTimer.singleShot(30, self, lambda: self._wait_for(made, wanted))
+        elif lives:
+            QTimer.singleShot(30, self, lambda: self._wait_for(made, wanted, job))
 
     def _show(self, images: list[Any]) -> None:
         for picture, image in zip(self.pictures, images, strict=True):
