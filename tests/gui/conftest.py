@@ -172,7 +172,9 @@ def no_leaks(qapp: QApplication, home: Path) -> Iterator[None]:
     more = [w for w in qapp.topLevelWidgets() if id(w) not in windows and not (isinstance(w, QMenu) and w.isHidden())]
     names = [w.objectName() or type(w).__name__ for w in more]
     found = [timer for timer in gc.get_objects() if issubclass(type(timer), QTimer)]
-    timers = [f"{type(t.parent()).__name__}'s timer" for t in found if isValid(t) and t.isActive() and not t.isSingleShot()]
+    timers = [
+        f"{type(t.parent()).__name__}'s timer" for t in found if isValid(t) and t.isActive() and not t.isSingleShot()
+    ]
     for widget in more:
         widget.close()
         widget.deleteLater()
