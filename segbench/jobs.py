@@ -47,6 +47,7 @@ class Job:
         self._lane = lane
         self._cancelled = False
         self._paused = False
+        self._blocked = False
         self._begun = False
         self._ended = False
         self._turn = 0  # when it was pulled last
@@ -54,6 +55,11 @@ class Job:
     @property
     def paused(self) -> bool:
         return self._paused
+
+    @property
+    def blocked(self) -> bool:
+        """Paused by itself, since what it keeps could not be written; `resume` tries again."""
+        return self._blocked and self._paused
 
     def cancel(self) -> None:
         """Closes the generator at its next yield; JobCancelled follows when its `finally` has run."""
@@ -153,7 +159,8 @@ class _Lane:
             self._finish(job, JobFailed(job.number, job.kind, report))
         else:
             self.post(JobEvent(job.number, job.kind, event))
-            if isinstance(event, StorageFailed):  # until somebody has seen to it and lets the job go on
+            job._blocked = isinstance(event, StorageFailed)
+            if job._blocked:  # until somebody has seen to it and lets the job go on
                 job.pause()
 
     def _finish(self, job: Job, fact: JobFact) -> None:

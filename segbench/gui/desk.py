@@ -57,6 +57,10 @@ BROKEN_OFF = {  # what closing the window asks about first: what it is called, a
     "export": ("exporting", "The files that are written stay; the others will be missing."),
     "generate": ("generating", "Nothing of the new dataset is kept."),
 }
+CANNOT_KEEP = (
+    "Its folder cannot be written to now: what was learnt since the last checkpoint would be lost. To keep it, keep working, "
+    "make room, and press Resume first."
+)
 log = logging.getLogger(__name__)
 
 
@@ -344,8 +348,10 @@ class Desk:
         if self._question is not None:
             self._question.raise_()
             return
-        running = {job.kind for job in self.jobs.jobs()}
+        running = {job.kind: job for job in self.jobs.jobs()}
         work = [BROKEN_OFF[kind] for kind in BROKEN_OFF if kind in running]
+        if "train" in running and running["train"].blocked:
+            work[0] = ("training", CANNOT_KEEP)
         if not work:
             self.close_unasked()
             return

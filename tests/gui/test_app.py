@@ -18,8 +18,8 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QApplication, QMenu, QMessageBox, QWidget
 
-from segbench.errors import OutOfMemory, SegbenchError, explain
-from segbench.events import JobFailed, Progressed, RunOpened
+from segbench.errors import ErrorReport, OutOfMemory, SegbenchError, explain
+from segbench.events import JobFailed, Progressed, RunOpened, StorageFailed
 from segbench.gui.actions import list_entries
 from segbench.gui.alarm import Alarm, StallWatch, close_log, hear_qt, set_up_log, watch_for_crashes
 from segbench.gui.dialogs.guide import find_pages
@@ -511,6 +511,21 @@ def test_that_closing_asks_about_an_export_and_a_generation_too(desk, loop, qtbo
     task = loop.create_task(desk.jobs.shutdown(timeout=5))
     qtbot.waitUntil(task.done, timeout=10_000)
     assert log == ["model kept", "model kept"]
+
+
+def test_that_closing_says_what_a_training_that_cannot_be_kept_would_lose(desk, qtbot):
+    def work():
+        while True:
+            yield StorageFailed(3, ErrorReport("The disk is full.", "Free some space.", ""))
+
+    job = desk.jobs.start("train", work(), title="Training")
+    qtbot.waitUntil(lambda: job.blocked)
+    desk.window.close()
+    (question,) = _question(desk)
+    assert "since the last checkpoint would be lost" in question.informativeText()
+    assert "is kept" not in question.informativeText()
+    question.reject()
+    desk.errors.close()
 
 
 def test_that_closing_without_such_work_asks_nothing(desk):

@@ -520,7 +520,7 @@ def test_that_a_job_whose_folder_cannot_be_written_waits_until_it_is_resumed():
     async def story(desk):
         job = desk.runner.start("train", work())
         for step in (1, 2):
-            await desk.until(lambda step=step: job.paused and len(desk.yields(job)) == step)
+            await desk.until(lambda step=step: job.blocked and len(desk.yields(job)) == step)
             assert pulled == list(range(1, step + 1))
             job.resume()
         await desk.end_of(job)
