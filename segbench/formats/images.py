@@ -26,7 +26,10 @@ SUFFIXES = frozenset((
     ".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm", ".pbm", ".pnm",
     ".jp2", ".j2k", ".tga",
 ))  # fmt: skip
-PIXEL_LIMIT = 2**27  # 134 million: 400 MB as RGB, a square of 11,585
+PIXEL_LIMIT = (
+    2**27
+)  # 134 million, a square of 11,585; half of that with more than 8 bits: below 1 GB while it is decoded
+STRIP_PIXELS = 2**22  # that are converted at once
 WHITE_LEVEL_FILES = 32
 _FORMATS = ("PNG", "JPEG", "BMP", "DIB", "TIFF", "WEBP", "GIF", "PPM", "JPEG2000", "TGA")
 _ORIENTATION = 0x0112
@@ -54,10 +57,11 @@ def opened(path: PathLike, what: str = "image") -> Iterator[Image.Image]:
     try:
         with Image.open(path, formats=_FORMATS) as image:
             width, height = image.size
-            if width * height > PIXEL_LIMIT:
+            limit = PIXEL_LIMIT // 2 if _is_deep(image) else PIXEL_LIMIT
+            if width * height > limit:
                 raise SegbenchError(
                     f"The {what} {os.fspath(path)} has {width} x {height} pixels, more than segbench opens.",
-                    f"Cut it into pieces of at most {PIXEL_LIMIT // 10**6} million pixels.",
+                    f"Cut it into pieces of at most {limit // 10**6} million pixels.",
                 )
             yield image
     except (SegbenchError, MemoryError):
@@ -188,18 +192,35 @@ def _decode(image: Image.Image, path: PathLike) -> NDArray[Any]:
     if lower_bytes is not None:
         # Pillow keeps the upper byte of 16-bit colours, so the file is read again for the lower one
         tiles, channels = lower_bytes
-        upper = np.asarray(image)[..., :3]
         with opened(path) as again:
             again.tile = tiles  # type: ignore[attr-defined]
             again.load()
-            values = upper.astype(np.uint16) << 8 | np.asarray(again)[..., channels]
+            values = np.empty((image.height, image.width, 3), np.uint16)
+            for rows, upper in _cut(image):
+                np.left_shift(np.asarray(upper)[..., :3], 8, out=values[rows], dtype=np.uint16)
+            for rows, lower in _cut(again):
+                values[rows] |= np.asarray(lower)[..., channels]
     elif image.mode.startswith("I") or image.mode == "F":
-        values = np.asarray(image)
+        values = np.array(image)
         if values.dtype.kind == "f":
-            values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+            np.nan_to_num(values, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
     else:
-        values = np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+        values = np.empty((image.height, image.width, 3), np.uint8)
+        for rows, strip in _cut(image):
+            values[rows] = np.asarray(strip if strip.mode == "RGB" else strip.convert("RGB"))
     return turn_upright(values, orientation)
+
+
+def _cut(image: Image.Image) -> Iterator[tuple[slice, Image.Image]]:
+    """A decoded picture in strips of STRIP_PIXELS, so that what is made of each needs little memory of its own."""
+    for rows in _cut_rows(image.height, image.width):
+        whole = rows.stop - rows.start == image.height
+        yield rows, image if whole else image.crop((0, rows.start, image.width, rows.stop))
+
+
+def _cut_rows(height: int, width: int) -> Iterator[slice]:
+    step = max(1, STRIP_PIXELS // width)
+    return (slice(top, min(top + step, height)) for top in range(0, height, step))
 
 
 def _find_lower_bytes(image: Image.Image) -> tuple[list[Any], slice] | None:
@@ -228,13 +249,17 @@ def _choose_level(values: NDArray[Any], white: WhiteLevel | None) -> float:
 
 
 def _scale(values: NDArray[Any], level: float) -> NDArray[np.uint8]:
-    if level:
-        if values.dtype == np.uint16:
-            table = np.minimum(np.arange(65536) * 255.0 / level + 0.5, 255).astype(np.uint8)
-            values = table[values]
-        else:
-            values = np.clip(values * (255.0 / level) + 0.5, 0, 255).astype(np.uint8)
-    if values.ndim == 2:
-        values = np.repeat(values[..., None], 3, axis=2)
-    result: NDArray[np.uint8] = np.ascontiguousarray(values)
+    """uint8 (H, W, 3), contiguous."""
+    if values.dtype == np.uint8 and values.ndim == 3:
+        return np.ascontiguousarray(values)
+    height, width = values.shape[:2]
+    result = np.empty((height, width, 3), np.uint8)
+    table = np.minimum(np.arange(65536) * 255.0 / (level or 255.0) + 0.5, 255).astype(np.uint8)
+    for rows in _cut_rows(height, width):
+        strip = values[rows]
+        if strip.dtype == np.uint16:
+            strip = table[strip]
+        elif strip.dtype != np.uint8:
+            strip = np.clip(strip * (255.0 / level) + 0.5, 0, 255).astype(np.uint8)
+        result[rows] = strip if strip.ndim == 3 else strip[..., None]
     return result

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -181,6 +184,50 @@ def test_that_a_picture_over_the_pixel_limit_is_refused_before_it_is_decoded(tmp
     monkeypatch.setattr(images, "PIXEL_LIMIT", 599)
     with pytest.raises(SegbenchError, match=r"big\.png has 30 x 20 pixels"):
         read_image(path)
+
+
+def test_that_a_deep_picture_may_have_half_as_many_pixels(tmp_path, monkeypatch):
+    path = write_deep_png(tmp_path / "deep.png", np.zeros((20, 30, 3), np.uint16))
+    monkeypatch.setattr(images, "PIXEL_LIMIT", 1199)
+    with pytest.raises(SegbenchError, match=r"deep\.png has 30 x 20 pixels"):
+        read_image(path)
+
+
+def test_that_a_picture_read_in_strips_is_the_same(tmp_path, monkeypatch):
+    values = RNG.integers(0, 65536, (11, 5, 4), np.uint16)
+    paths = [write_deep_png(tmp_path / f"{n} channels.png", values[..., :n]) for n in (1, 2, 3, 4)]
+    small = RNG.integers(0, 256, (11, 5, 4), np.uint8)
+    paths += [save(tmp_path / f"{n}.png", small[..., :n]) for n in (3, 4)]
+    paths += [
+        save(tmp_path / "grey.png", small[..., 0]),
+        save(tmp_path / "float.tif", small[..., 0].astype(np.float32)),
+    ]
+    Image.fromarray(small[..., :3]).quantize(9).save(tmp_path / "palette.png")
+    paths.append(tmp_path / "palette.png")
+    whole = [read_image(path) for path in paths]
+    monkeypatch.setattr(images, "STRIP_PIXELS", 10)
+    assert all(np.array_equal(read_image(path), image) for path, image in zip(paths, whole, strict=True))
+
+
+@pytest.mark.heavy
+@pytest.mark.skipif(os.name == "nt", reason="Windows tells no peak")
+def test_that_the_largest_picture_takes_less_than_a_gigabyte(tmp_path):
+    side = int((images.PIXEL_LIMIT // 2) ** 0.5)
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    packer = zlib.compressobj(1)
+    rows = b"".join([*(packer.compress(b"\0" + b"\x40" * (8 * side)) for _ in range(side)), packer.flush()])
+    header = struct.pack(">IIBBBBB", side, side, 16, 6, 0, 0, 0)
+    path = tmp_path / "large.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b""))
+    code = (
+        "import resource, sys; from segbench.formats.images import read_image; read_image(sys.argv[1]); "
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == 'darwin' else 1024))"
+    )
+    told = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
+    assert int(told.stdout) < 1 << 30
 
 
 def test_that_a_decompression_bomb_is_a_sentence(tmp_path):
