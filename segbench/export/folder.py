@@ -1,4 +1,4 @@
-"""The folder of an export: one export a folder, nobody else's class file overwritten, and never the dataset's own folder."""
+"""The folder of an export: one export a folder, nobody else's file overwritten, and never the dataset's own folder."""
 
 from __future__ import annotations
 
@@ -67,6 +67,12 @@ def find_standing(
             "Choose an empty folder, or allow to replace them"
             + ("." if whole else ", or to write the missing ones only."),
         )
+    if options.overwrite == "replace" and (strange := sorted(standing - _find_exported(former, planned))):
+        raise SegbenchError(
+            f"{out} holds files that no export of segbench has written, and this one would overwrite {len(strange):,} of them, "
+            f"such as {strange[0]}.",
+            "Choose an empty folder.",
+        )
     if former is not None and options.overwrite == "skip":
         for key, other in COMMON.items():
             if former.get(key) != described.get(key):
@@ -79,6 +85,17 @@ def find_standing(
 
 def _find_left(out: Path, former: dict[str, Any], planned: set[str]) -> list[str]:
     """The files of the former export that this one would neither replace nor tell of."""
-    entries = former.get("files")
+    return sorted(name for name in _list_files(former) - planned if (out / name).exists())
+
+
+def _find_exported(former: dict[str, Any] | None, planned: set[str]) -> set[str]:
+    """The files that a former export has written; of one that crashed it is not known which, so all that are planned."""
+    if former is None:
+        return set()
+    return planned if former.get("state") == "begun" else _list_files(former)
+
+
+def _list_files(manifest: dict[str, Any]) -> set[str]:
+    entries = manifest.get("files")
     listed = [entry.get("path") for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
-    return sorted(name for name in listed if isinstance(name, str) and name not in planned and (out / name).exists())
+    return {name for name in listed if isinstance(name, str)}

@@ -122,6 +122,29 @@ def test_that_files_that_stand_already_are_not_touched_unless_allowed(shapes, pr
     assert (tmp_path / "00001.png").read_bytes() != b"mine"
 
 
+@pytest.mark.parametrize("exported", [False, True])
+def test_that_a_picture_that_no_export_has_written_is_never_overwritten(shapes, predictor, tmp_path, exported):
+    if exported:
+        _run("palette", predictor, shapes, [1], tmp_path)
+    (tmp_path / "00002.png").write_bytes(b"a photograph")
+    with pytest.raises(SegbenchError, match=r"no export of segbench has written.* 1 of them, such as 00002\.png"):
+        _run("palette", predictor, shapes, [1, 2], tmp_path, overwrite="replace")
+    assert (tmp_path / "00002.png").read_bytes() == b"a photograph"
+
+
+def test_that_an_export_that_crashed_can_be_replaced(shapes, predictor, tmp_path, monkeypatch):
+    def crash(*_):
+        (tmp_path / "00000.png").write_bytes(b"cut off")
+        raise OSError("crash")
+
+    monkeypatch.setattr(writer, "write_class_maps", crash)
+    with pytest.raises(OSError, match="crash"):
+        _run("palette", predictor, shapes, [0, 1], tmp_path)
+    monkeypatch.undo()
+    _run("palette", predictor, shapes, [0, 1], tmp_path, overwrite="replace")
+    assert _manifest(tmp_path)["state"] == "complete"
+
+
 def test_that_a_class_file_that_is_no_exports_is_never_overwritten(shapes, predictor, tmp_path):
     (tmp_path / "classes.txt").write_text("mine\n")
     for policy in ("refuse", "replace", "skip"):
