@@ -95,9 +95,11 @@ def read_labels(path: PathLike, rule: MaskRule) -> NDArray[np.uint8]:
 
 
 def read_plane(path: PathLike) -> NDArray[np.bool_]:
-    """A mask file of one class as bool (H, W): True where any colour channel is above 0. Raises SegbenchError naming the file."""
+    """A mask file of one class as bool (H, W): True where any colour channel is above 0, or, as JPEG blurs what it stores, above
+    half of the file's largest value. Raises SegbenchError naming the file."""
     values, palette = _decode(path)
-    plane: NDArray[np.bool_] = values > 0 if palette is None else (palette > 0)[values]
+    floor = int(values.max(initial=0)) // 2 if _is_jpeg(path) else 0
+    plane: NDArray[np.bool_] = values > floor if palette is None else (palette > 0)[values]
     return plane if plane.ndim == 2 else np.logical_or.reduce(plane, axis=2)
 
 
@@ -142,7 +144,7 @@ def probe_masks(paths: Sequence[PathLike]) -> Generator[Progressed, None, MaskPr
             values = values[..., 0]
         if values.ndim == 2:
             found = _find_values(values)
-            if os.fspath(path).lower().endswith(_JPEG) and not {0, 255}.issuperset(found):
+            if _is_jpeg(path) and not {0, 255}.issuperset(found):
                 raise SegbenchError(f"The mask {os.fspath(path)} is a JPEG of {len(found)} greys, not a mask.", HINT)
             for value in found:
                 probe.indices.setdefault(value, path)
@@ -152,6 +154,10 @@ def probe_masks(paths: Sequence[PathLike]) -> Generator[Progressed, None, MaskPr
             raise SegbenchError(f"The mask {os.fspath(path)} is a picture of {len(codes)} colours, not a mask.", HINT)
         probe.colors.update(unpack(int(code)) for code in codes)
     return probe
+
+
+def _is_jpeg(path: PathLike) -> bool:
+    return os.fspath(path).lower().endswith(_JPEG)
 
 
 def _find_values(values: NDArray[Any]) -> list[int]:

@@ -381,3 +381,11 @@ def test_that_a_grey_mask_is_no_jpeg_unless_it_is_black_and_white(tmp_path):
     with pytest.raises(SegbenchError, match=r"blurred\.jpg is a JPEG of .* greys") as caught:
         list(probe_masks([save(tmp_path / "blurred.jpg", blurred)]))
     assert "never as JPEG" in caught.value.hint
+
+
+@pytest.mark.parametrize(("value", "wrong"), [(255, 0.005), (1, 0.03)])
+def test_that_a_plane_that_jpeg_has_blurred_keeps_its_shape(tmp_path, value, wrong):
+    inside = np.hypot(*(np.mgrid[:64, :64] - 31.5)) < 20
+    plane = read_plane(save(tmp_path / "disk.jpg", (inside * value).astype(np.uint8), quality=90))
+    assert np.mean(plane != inside) < wrong
+    assert not read_plane(save(tmp_path / "empty.jpg", np.zeros((64, 64), np.uint8))).any()
