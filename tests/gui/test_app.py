@@ -519,6 +519,7 @@ def test_that_closing_says_what_a_training_that_cannot_be_kept_would_lose(desk, 
             yield StorageFailed(3, ErrorReport("The disk is full.", "Free some space.", ""))
 
     job = desk.jobs.start("train", work(), title="Training")
+    assert not job.blocked
     qtbot.waitUntil(lambda: job.blocked)
     desk.window.close()
     (question,) = _question(desk)

@@ -72,7 +72,7 @@ def make_dataset(classes: ClassTable | None = SHAPES, name: str = "shapes") -> D
 class FakeJob:
     def __init__(self, number: int, kind: str, events: Generator[Any, None, Any]) -> None:
         self.number, self.kind, self.events = number, kind, events
-        self.paused = self.cancelled = False
+        self.paused = self.cancelled = self.blocked = False
 
     def pause(self) -> None:
         self.paused = True
@@ -373,11 +373,15 @@ def test_that_a_run_that_learnt_something_goes_on_with_fewer_images_at_a_time(st
 def test_that_a_full_disk_is_told_until_the_training_goes_on(stage: Stage) -> None:
     stage.start()
     stage.train(start_fact(), step_fact(1), StorageFailed(1, ErrorReport("The disk is full.", "Free some space.", "")))
-    stage.session.publish([JobPaused(stage.jobs.latest("train").number)])
-    assert stage.view.state.phase == "paused"
+    job = stage.jobs.latest("train")
+    job.blocked = True
+    stage.session.publish([JobPaused(job.number)])
+    assert (stage.view.state.phase, stage.view.state.is_blocked) == ("paused", True)
     assert stage.view.state.sentence == "The disk is full. Free some space. Nothing is lost: press Resume to go on."
-    stage.session.publish([JobResumed(stage.jobs.latest("train").number)])
+    job.blocked = False
+    stage.session.publish([JobResumed(job.number)])
     stage.train(step_fact(2))
+    assert not stage.view.state.is_blocked
     assert (stage.view.state.phase, stage.view.state.sentence) == ("training", "")
 
 

@@ -128,7 +128,7 @@ class TrainingHeader(QFrame):
 
     def _show_banner(self, state: TrainingState) -> None:
         sentence, role = "", "muted"
-        if (state.phase == "failed" and state.sentence) or (state.sentence and state.phase == "paused"):
+        if state.sentence and (state.phase == "failed" or state.is_blocked):
             sentence, role = state.sentence, "bad"
         elif state.other:
             sentence = f"{state.other} is being trained meanwhile."
@@ -136,7 +136,7 @@ class TrainingHeader(QFrame):
             sentence, role = self._problem, "bad"
         elif state.phase in ENDED:
             sentence = state.sentence or state.refusal
-        elif state.phase in ("training", "validating"):
+        elif state.phase in ("training", "validating", "paused"):
             sentence = state.sentence
         if state.phase in ("preparing", "training"):
             self._problem = ""

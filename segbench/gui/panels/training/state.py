@@ -43,6 +43,7 @@ class TrainingState:
     phase: Phase = "idle"
     name: str = ""
     sentence: str = ""  # what went wrong, or what is missing, in words
+    is_blocked: bool = False  # it has paused by itself, since its folder cannot be written to
     step: int = 0
     total_steps: int = 0
     epoch: int = 0  # the one in progress, from 1; 0 before the first step
@@ -229,6 +230,7 @@ def resolve(
         phase=phase,
         name=record.name,
         sentence=record.sentence,
+        is_blocked=active is not None and is_active and active.job.blocked,
         step=record.step,
         total_steps=started.total_steps if started else 0,
         epoch=record.epoch,
