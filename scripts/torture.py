@@ -163,7 +163,7 @@ def put_into_page(rows: list[Row], given: argparse.Namespace) -> None:
     text = PAGE.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
-    PAGE.write_text(f"{before}{BEGIN}\n{note}\n\n{write_table(rows)}\n{END}{after}", encoding="utf-8")
+    PAGE.write_text(f"{before}{BEGIN}\n{note}\n\n{write_table(rows)}\n\n{END}{after}", encoding="utf-8")
 
 
 def end_in_order(*_: object) -> None:
