@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from unittest import mock
 
+from tortures.fuzzing import exhaust
 from tortures.kills import say
 from tortures.row import Row
 
@@ -113,14 +114,6 @@ def make_files(folder: Path) -> list[Path]:
     strange = sorted({Path(word) for case in build(hostile) for word in case.arguments if Path(word).is_absolute()})
     strange = [path for path in strange if os.path.lexists(path)]
     return [*known * (len(strange) // len(known)), *strange]
-
-
-def exhaust(work: Any) -> Any:
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return end.value
 
 
 class Monkey:

@@ -154,7 +154,7 @@ def explain(key: Key, evaluation: Evaluation | None = None) -> tuple[tuple[str, 
     found = DEFINITIONS[key]
     pairs = [
         ("formula", found.formula),
-        ("pixels", found.pixels),
+        ("pixels", _find_pixels(found, evaluation)),
         ("threshold", _find_threshold(key, evaluation)),
         ("images", found.set),
         ("absent class", found.absent),
@@ -177,13 +177,20 @@ def write_reading(reading: Reading, names: tuple[str, ...], scale: Literal["prob
     return f"the class of the highest score, where {each}" if best else each
 
 
+def _find_pixels(found: Definition, evaluation: Evaluation | None) -> str:
+    if evaluation is None or not evaluation.grid or not found.pixels:
+        return found.pixels
+    if found.pixels == _KNOWN:
+        return _KNOWN.replace("all pixels", "pixels on even rows and columns")
+    return f"{found.pixels}; all this on even rows and columns alone"
+
+
 def _find_threshold(key: Key, evaluation: Evaluation | None) -> str:
     if key in ("loss", "curve", "best_threshold", "training_time", "macs", "images_per_second", "slope"):
         return ""
     if evaluation is None:
         return "the reading's: the checkpoint's own, or the one asked for"
-    even = "; even rows and columns only" if evaluation.grid else ""
-    return write_reading(evaluation.reading, evaluation.classes.names, evaluation.scale) + even
+    return write_reading(evaluation.reading, evaluation.classes.names, evaluation.scale)
 
 
 def _write_window(what: str, low: float, high: float) -> str:

@@ -377,6 +377,17 @@ def test_that_the_reference_s_reading_says_what_it_changes(ready):
     assert ready.view.images.pane.image.image_size == (32, 32)
 
 
+def test_that_even_pixels_are_a_quarter_of_all(ready):
+    whole = ready.ask.page.present.evaluation
+    ready.view.header.grid.click()
+    ready.view.header.start.click()
+    ready.rest()
+    even = ready.ask.page.present.evaluation
+    # Found or not, each image's pixels of a class sum up to what its mask holds
+    assert np.isclose(even.counts[..., [0, 2]].sum() / whole.counts[..., [0, 2]].sum(), 0.25, atol=0.03)
+    assert "on even rows and columns" in ready.view.header.facts.text()
+
+
 def test_that_every_tab_keeps_inside_small_and_large_windows_in_both_themes(pair, any_theme):
     for width, height in ((880, 560), (1280, 690)):
         pair.view.resize(width, height)

@@ -30,6 +30,7 @@ from segbench.events import (
 )
 from segbench.gui.panels.evaluation.presenter import EvaluationPresenter
 from segbench.gui.panels.evaluation.state import MEAN, Candidate, Evaluated, Page, Preview, Terms, name_briefly
+from segbench.gui.panels.evaluation.words import describe_page
 from segbench.gui.panels.evaluation.work import build_comparison, digest
 from segbench.gui.session import Session
 from segbench.metrics.curves import CurveCounter
@@ -74,7 +75,7 @@ def build_evaluated(
         reading=OWN,
         scale="probability",
         batch_statistics=terms.batch_statistics,
-        grid=False,
+        grid=terms.grid,
         width=0.02,
         indices=np.array(indices, np.int64),
         names=tuple(f"image {i}" for i in indices),
@@ -242,6 +243,17 @@ def test_that_batch_statistics_stand_beside_the_running_ones(ready):
     assert ready.page.other_mode is before
     ready.evaluate()
     assert ready.page.present.evaluation.batch_statistics
+
+
+def test_that_even_pixels_alone_are_scored_anew_and_named(ready):
+    whole = ready.page.present
+    ready.ask.set_grid(True)
+    assert ready.page.stage == "not evaluated"
+    ready.evaluate()
+    assert "on even rows and columns" in describe_page(ready.page)
+    ready.ask.set_grid(False)
+    assert ready.page.present is whole
+    assert "even" not in describe_page(ready.page)
 
 
 def test_that_best_thresholds_are_looked_for_on_other_images(ready):

@@ -33,7 +33,8 @@ def test_that_the_case_s_own_numbers_stand_in_it():
     sized = replace(evaluation, dataset=type(evaluation.dataset)("d", "planes", "", PLANES, {"test": 3}, (64, 64)))
     assert "here 2 px" in dict(explain("boundary_iou", sized))["pixels"]
     assert dict(explain("iou", sized))["threshold"] == "probability > 0.5"
-    assert "even rows" in dict(explain("iou", replace(sized, grid=True)))["threshold"]
+    for key in ("iou", "hidden_recall"):
+        assert "even rows" in dict(explain(key, replace(sized, grid=True)))["pixels"]
     assert "binary" in dict(explain("loss", sized))["formula"]
 
 

@@ -7,7 +7,14 @@ from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
 from PySide6.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
 
 from segbench.gui.panels.evaluation.state import Page, Topic
-from segbench.gui.panels.evaluation.words import RULES, STATISTICS, describe_page, write_candidate, write_split
+from segbench.gui.panels.evaluation.words import (
+    GRID_TIP,
+    RULES,
+    STATISTICS,
+    describe_page,
+    write_candidate,
+    write_split,
+)
 from segbench.gui.theme import GRID, current_theme, mark, theme_signals
 from segbench.gui.widgets.class_marks import ElidedLabel, SegmentButton
 from segbench.gui.widgets.parts import build_check, build_push, build_tip
@@ -31,6 +38,7 @@ class Header(QWidget):
     split_chosen = Signal(str)
     rule_chosen = Signal(str)
     statistics_toggled = Signal(bool)
+    grid_toggled = Signal(bool)
     topic_chosen = Signal(str)
     present_chosen = Signal(int)
     compare_requested = Signal()
@@ -54,7 +62,7 @@ class Header(QWidget):
         self.network = self._build_combo(
             "evaluated_network", "Network", "The network that is evaluated first; every page looks through it"
         )
-        self.network.setMinimumWidth(200)
+        self.network.setMinimumWidth(180)
         self.network.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.network.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.network.activated.connect(self.network_chosen)
@@ -72,9 +80,11 @@ class Header(QWidget):
         self.rule.activated.connect(lambda place: self.rule_chosen.emit(self.rule.itemData(place)))
         self.statistics = build_check("Batch statistics", "evaluated_statistics", STATISTICS)
         self.statistics.toggled.connect(self.statistics_toggled)
+        self.grid = build_check("Even pixels", "evaluated_grid", GRID_TIP)
+        self.grid.toggled.connect(self.grid_toggled)
         self.start = build_push("Evaluate", "evaluate", "Score every image that has masks (Ctrl+Return)", "primary")
         self.start.clicked.connect(self._press)
-        for widget in (self.network, self.compare, self.split, self.rule, self.statistics, self.start):
+        for widget in (self.network, self.compare, self.split, self.rule, self.statistics, self.grid, self.start):
             row.add(widget)
         return row
 
@@ -160,9 +170,10 @@ class Header(QWidget):
         rules = [(text, name, self._explain(name, tip, page)) for name, text, tip in RULES]
         self._fill(self.rule, [one for one in rules if one[1] != "lecture" or page.can_follow_lecture])
         self.rule.setCurrentIndex(self.rule.findData(page.look.terms.rule))
-        self.statistics.blockSignals(True)
-        self.statistics.setChecked(page.look.terms.batch_statistics)
-        self.statistics.blockSignals(False)
+        for check, on in ((self.statistics, page.look.terms.batch_statistics), (self.grid, page.look.terms.grid)):
+            check.blockSignals(True)
+            check.setChecked(on)
+            check.blockSignals(False)
         self.topics.button([topic for topic, _, _ in TOPICS].index(page.look.topic)).setChecked(True)
         self.facts.setText(describe_page(page))
         self.facts.setToolTip(build_tip(page.present.evaluation.checkpoint.path if page.present else ""))
@@ -225,6 +236,7 @@ class Header(QWidget):
         has_network = page is not None and page.stage in ("not evaluated", "ready", "evaluating")
         self.compare.setEnabled(has_network and page is not None and len(page.candidates) > 1)
         self.statistics.setEnabled(has_network)
+        self.grid.setEnabled(has_network)
         if self._running:
             self.start.setToolTip("Stop; what was found about whole networks is kept")
         elif missing:

@@ -195,6 +195,9 @@ class EvaluationPresenter:
     def set_batch_statistics(self, batch_statistics: bool) -> None:
         self._set_terms(batch_statistics=batch_statistics)
 
+    def set_grid(self, grid: bool) -> None:
+        self._set_terms(grid=grid)
+
     def _set_terms(self, **changes: Any) -> None:
         terms = replace(self.look.terms, **changes)
         if terms != self.look.terms:

@@ -49,6 +49,7 @@ class Terms:
     split: str = ""
     rule: Rule = "own"
     batch_statistics: bool = False
+    grid: bool = False  # even rows and columns only
 
 
 @dataclass(frozen=True, slots=True)

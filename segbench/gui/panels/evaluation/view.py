@@ -86,6 +86,7 @@ class EvaluationView(QWidget):
         head.split_chosen.connect(ask.set_split)
         head.rule_chosen.connect(ask.set_rule)
         head.statistics_toggled.connect(ask.set_batch_statistics)
+        head.grid_toggled.connect(ask.set_grid)
         head.topic_chosen.connect(ask.set_topic)
         head.present_chosen.connect(ask.set_present)
         head.compare_requested.connect(self.ask_for_networks)

@@ -26,6 +26,10 @@ STATISTICS = (
     "The reference’s reading: its test loop never calls eval(), so batch norms use mean and deviation of the 8 images that happen "
     "to come together, and every number depends on which those are. Off, as evaluation should be: the running statistics from training."
 )
+GRID_TIP = (
+    "The lecture’s output layer reaches only the pixels on even rows and columns, a quarter of all. On: those alone are scored, which "
+    "shows what its network has learnt. Off: every pixel, as whoever uses the masks sees them."
+)
 SHORT = {
     "iou": "IoU",
     "dice": "Dice",
@@ -125,7 +129,7 @@ def describe_page(page: Page) -> str:
         return ""
     parts = [write_images(one.evaluation.images), write_network(one)]
     pooled = one.measured["iou", MEAN].pooled
-    parts.append(f"mean IoU {write_ratio(pooled)}")
+    parts.append(f"mean IoU {write_ratio(pooled)}" + (" on even rows and columns" if one.evaluation.grid else ""))
     if (loss := one.evaluation.measure_loss()) is not None:
         parts.append(f"loss {write_loss(loss)}")
     batches = page.look.terms.batch_statistics

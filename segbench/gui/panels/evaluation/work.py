@@ -61,8 +61,8 @@ class Workshop:
         file = Path(contender.info.path)
         predictor = self.load(file, contender.info.sha256, terms.batch_statistics)
         if terms.rule == "best":
-            reading = yield from tune(predictor, dataset, tuned_on, reading, batch_size=BATCH)
-        evaluation = yield from evaluate(predictor, dataset, masked, reading, batch_size=BATCH)
+            reading = yield from tune(predictor, dataset, tuned_on, reading, terms.grid, batch_size=BATCH)
+        evaluation = yield from evaluate(predictor, dataset, masked, reading, terms.grid, batch_size=BATCH)
         return digest(
             candidate,
             evaluation,
