@@ -90,6 +90,13 @@ def hear_qt(kind: QtMsgType, _context: object, message: str) -> None:
     logging.getLogger("qt").log(level, "%s", message)
 
 
+class Headlines(logging.Formatter):
+    """One line a record: the stacks are in the log file."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return super().format(record).partition("\n")[0]
+
+
 def set_up_log(folder: Path, relay: logging.Handler | None = None) -> Path | None:
     """Logs to folder/segbench.log (three files of a megabyte), to the terminal from warnings up, and to `relay`.
 
@@ -112,7 +119,7 @@ def set_up_log(folder: Path, relay: logging.Handler | None = None) -> Path | Non
     if sys.stderr is not None:  # None under pythonw
         terminal = logging.StreamHandler()
         terminal.setLevel(logging.WARNING)
-        terminal.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+        terminal.setFormatter(Headlines("%(levelname)s %(name)s: %(message)s"))
         root.addHandler(terminal)
     if relay is not None:
         root.addHandler(relay)

@@ -209,5 +209,6 @@ class Session:
         self.settings = preferences.change(self.settings, **changes)
         try:
             preferences.save_settings(self.settings)
-        except OSError:
-            log.warning("The preferences could not be saved to %s.", preferences.find_settings_file(), exc_info=True)
+        except OSError as error:
+            reason = error.strerror or error
+            log.warning("The preferences could not be saved to %s: %s.", preferences.find_settings_file(), reason)

@@ -257,6 +257,18 @@ def test_that_words_of_qt_go_to_the_log(caplog):
     assert caplog.records[1].levelno == logging.DEBUG
 
 
+def test_that_the_terminal_gets_a_line_and_the_log_the_stacks(tmp_path, capsys):
+    path = set_up_log(tmp_path)
+    try:
+        raise ValueError("a slip")
+    except ValueError:
+        logging.getLogger("segbench").error("It broke.\nIn detail.", exc_info=True)
+    finally:
+        close_log()
+    assert capsys.readouterr().err == "ERROR segbench: It broke.\n"
+    assert "a slip" in path.read_text()
+
+
 def test_that_a_log_folder_that_cannot_be_made_is_no_reason_to_fail(tmp_path):
     (tmp_path / "file").write_text("in the way")
     assert set_up_log(tmp_path / "file" / "log") is None
