@@ -74,7 +74,7 @@ def close_once(home: Path, data: Path, kind: str, moment: float) -> tuple[float,
         child.kill()
         return 60.0, "it did not end"
     seconds = time.monotonic() - began
-    if child.returncode or not told or "Traceback" in errors or "reported" in errors:
+    if child.returncode or not told or any(word in errors for word in ("Traceback", "ERROR", "reported")):
         return seconds, f"exit code {child.returncode}: {errors[-800:]}"
     if seconds > SECONDS:
         return seconds, "too slow"
