@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import itertools
 import logging
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
@@ -30,6 +32,7 @@ from segbench.events import (
 LaneName = Literal["compute", "io"]
 DRAIN_SECONDS = 1 / 30  # the window hears of events at most this often
 STACK_BYTES = 16 * 2**20  # macOS gives threads half a megabyte, too little for torch
+M_ARENA_MAX, HEAPS = -8, 2  # as malloc.h numbers it
 
 log = logging.getLogger(__name__)
 
@@ -267,6 +270,11 @@ class JobRunner:
             self._publish(batch)
 
 
-def set_stack_size() -> None:
-    """Gives threads made from now on a stack that torch is happy with. Call once, before the first JobRunner."""
+def prepare_threads() -> None:
+    """Gives threads made from now on a stack that torch is happy with, and two heaps to share: by default glibc gives each a heap
+    of its own, and what is freed in one no other can use, so that memory grows from job to job. Call once, before the first
+    JobRunner."""
     threading.stack_size(STACK_BYTES)
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # another C library
+            ctypes.CDLL(None).mallopt(M_ARENA_MAX, HEAPS)

@@ -94,7 +94,7 @@ def _live(qt: QApplication, window: MainWindow, look: FirstLook, arguments: list
     end_crash_watch = watch_for_crashes(folder)
     stalls = StallWatch(folder)
     alarm.install()
-    jobs.set_stack_size()
+    jobs.prepare_threads()
     loop = qasync.QEventLoop(qt)
     loop.set_exception_handler(alarm.hear_loop)
     desk = Desk(qt, window, loop, alarm, relay, str(log_file or ""))
