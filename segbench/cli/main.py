@@ -100,19 +100,30 @@ def _tell(sentence: str) -> None:
 
 @contextlib.contextmanager
 def _logging() -> Iterator[Path | None]:
-    """While inside, log records and Python's warnings go to a file in the user's log folder; gives its path, None if there is none."""
+    """While inside, log records and Python's warnings go to a file in the user's log folder; gives its path, None if there is none.
+
+    What readers of files warn of is told on stderr, too.
+    """
     path = find_home("log") / "segbench.log"
     handler = _open_log(path)
     handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     root.addHandler(handler)
+    readers, teller = logging.getLogger("segbench.formats"), _Teller(logging.WARNING)
+    readers.addHandler(teller)
     logging.captureWarnings(True)
     try:
         yield None if isinstance(handler, logging.NullHandler) else path
     finally:
         logging.captureWarnings(False)
+        readers.removeHandler(teller)
         root.removeHandler(handler)
         handler.close()
+
+
+class _Teller(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        _tell(record.getMessage())
 
 
 def _open_log(path: Path) -> logging.Handler:

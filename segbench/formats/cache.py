@@ -75,7 +75,7 @@ def load_entry(key: str) -> CacheEntry | None:
         arrays = {name: _load_array(folder / f"{name}.npy", facts) for name, facts in header.arrays.items()}
         os.utime(folder / "header.json")  # last used now
     except (OSError, ValueError, EOFError, RecursionError):
-        log.warning("The cache entry %s is damaged or stale and is made again.", folder, exc_info=True)
+        log.info("The cache entry %s is damaged or stale and is made again.", folder, exc_info=True)
         shutil.rmtree(folder, ignore_errors=True)
         return None
     return CacheEntry(arrays, header.facts)

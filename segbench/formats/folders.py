@@ -13,6 +13,7 @@ learn which classes there are. A value that was not among them is told when its 
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ from segbench.formats.classes import (
     read_class_file,
 )
 from segbench.formats.images import WhiteLevel
-from segbench.formats.masks import HINT, MaskProbe, MaskRule, build_rule, probe_masks
+from segbench.formats.masks import HINT, MaskProbe, MaskRule, build_rule, probe_masks, unpack
 from segbench.formats.sources import (
     FileLookup,
     FileSource,
@@ -55,6 +56,7 @@ _MASK_FOLDERS = ("masks", "mask", "labels", "label", "annotations", "annotation"
 _MASK_ENDINGS = ("annot", "_labels", "_masks", "_mask", "_annot", "_annotations", "_gt", "masks", "labels")
 _FEW, _MANY = 4, 2000  # masks looked at when the classes are known, and when they are not
 _MOST_VALUES = 200  # masks without a class file that hold more different values than this are greys of a picture
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +211,11 @@ def _find_rule(where: str, naming: Naming | None, probe: MaskProbe, segnet: bool
     if probe.colors and not any(colors):
         colors = _guess_colors(where, index_table, probe)
     rule = build_rule(index_table, colors, binary and len(index_table.labels) == 2)
+    if rule.codes.size and (strange := sorted(probe.colors - {unpack(int(code)) for code in rule.codes})):
+        log.warning(
+            "Colours in the masks that stand for no class in %s: %d of %d, such as %d %d %d. Their pixels are left out.",
+            where, len(strange), len(probe.colors), *strange[0],
+        )  # fmt: skip
     if not (probe.palette and rule.codes.size):  # else a mask's palette tells whether indices or colours are meant
         for value, mask in probe.indices.items():
             rule.check(value, mask)

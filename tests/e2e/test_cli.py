@@ -172,6 +172,17 @@ def test_that_info_tells_what_each_path_is(place, capsys):
     assert "star" in capsys.readouterr().out
 
 
+def test_that_what_a_reader_warns_of_is_told(tmp_path, capsys):
+    mask = np.zeros((8, 8, 3), np.uint8)
+    mask[:4], mask[4] = (128, 64, 128), (9, 9, 9)
+    for kind in ("images", "masks"):
+        (tmp_path / kind).mkdir()
+        Image.fromarray(mask).save(tmp_path / kind / "a.png")
+    (tmp_path / "classes.txt").write_text("nothing 0 0 0\nroad 128 64 128\n")
+    assert run_command(["info", str(tmp_path)]) == 0
+    assert capsys.readouterr().err.startswith("segbench: Colours in the masks that stand for no class in")
+
+
 def test_that_info_knows_dlstudios_files_by_what_is_in_them(place, capsys, tmp_path):
     network = build_network(MUnetConfig(depth=4, head="lecture", body="lecture"), 5)
     torch.save(network.state_dict(), tmp_path / "saved_model")

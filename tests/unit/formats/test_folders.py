@@ -223,7 +223,7 @@ def test_that_greys_of_a_picture_are_not_taken_for_classes(tmp_path):
     assert "never as JPEG" in caught.value.hint
 
 
-def test_that_colour_masks_are_read_by_the_colours_of_the_class_file(tmp_path):
+def test_that_colour_masks_are_read_by_the_colours_of_the_class_file(tmp_path, caplog):
     mask = np.zeros((*SIZE, 3), np.uint8)
     mask[0, 0], mask[0, 1] = (128, 64, 128), (9, 9, 9)
     put(tmp_path / "images" / "a.png")
@@ -232,6 +232,7 @@ def test_that_colour_masks_are_read_by_the_colours_of_the_class_file(tmp_path):
     dataset = open_now(tmp_path)
     assert dataset.read(0).masks[0, :3].tolist() == [1, IGNORE, 0]
     assert dataset.info.classes.colors[1] == (128, 64, 128)
+    assert "1 of 3, such as 9 9 9. Their pixels are left out." in caplog.text
 
 
 def test_that_colour_masks_without_a_class_file_get_a_class_a_colour(tmp_path):
