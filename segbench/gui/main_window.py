@@ -96,6 +96,7 @@ class MainWindow(QMainWindow):
         self.setDockNestingEnabled(False)
         self.may_close = False
         self._recent: tuple[str, ...] = ()
+        self._recent_actions: dict[str, QAction] = {}  # by path, those that have left the menu included
         self._look = look
         self.is_built = False
         self.status = Status()
@@ -384,16 +385,26 @@ class MainWindow(QMainWindow):
             return
         self._recent = tuple(paths)
         self.welcome.set_recent(paths)
-        self.recent_menu.clear()
         self.recent_menu.setEnabled(bool(paths))
+        for action in self.recent_menu.actions():  # not deleted: an open palette may list it, and still opens its path
+            self.recent_menu.removeAction(action)
+            action.setShortcuts([])
         for number, path in enumerate(paths, 1):
             where = Path(path)
             text = f"{where.name}  —  {where.parent}".replace("&", "&&")
-            action = self.recent_menu.addAction(f"&{number % 10} {text}" if number <= 10 else text)
-            action.setStatusTip(f"Open {path}")
+            action = self._recent_actions.get(path) or self._build_recent(path)
+            action.setText(f"&{number % 10} {text}" if number <= 10 else text)
             if number <= 9:
                 action.setShortcut(f"Ctrl+K, {number}")
-            action.triggered.connect(lambda _checked=False, path=path: self.path_requested.emit(path))
+            self.recent_menu.addAction(action)
+
+    def _build_recent(self, path: str) -> QAction:
+        from PySide6.QtGui import QAction
+
+        action = self._recent_actions[path] = QAction(self.recent_menu)
+        action.setStatusTip(f"Open {path}")
+        action.triggered.connect(lambda _checked=False: self.path_requested.emit(path))
+        return action
 
     def show_dataset(self, name: str, facts: str) -> None:
         """Title and status bar tell what is open; an empty name: nothing."""

@@ -10,6 +10,8 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent, QUndoCommand
 from PySide6.QtWidgets import QPushButton, QToolButton, QWidget
 
 from segbench.gui.actions import list_entries, plain, score
+from segbench.gui.dialogs.palette import CommandPalette
+from segbench.gui.dialogs.shortcuts import ShortcutSheet
 from segbench.gui.first_look import FirstLook, load_first_look, save_first_look
 from segbench.gui.main_window import MainWindow
 
@@ -170,6 +172,21 @@ def test_that_undo_and_redo_follow_the_stack(window):
     window.undo_action.trigger()
     window.redo_action.trigger()
     assert done == ["+", "-", "+"]
+
+
+def test_that_an_open_palette_survives_what_is_opened_meanwhile(window, qtbot):
+    window.show_recent(["/data/one", "/data/two"])
+    palette = CommandPalette(list_entries(window.menuBar()), window)
+    qtbot.addWidget(palette)
+    sheet = ShortcutSheet(list_entries(window.menuBar()), window)
+    qtbot.addWidget(sheet)
+    window.show_recent(["/data/three"])
+    sheet.search.setText("data")
+    palette.search.setText("1 one")
+    with qtbot.waitSignal(window.path_requested) as told:
+        palette.run()
+    assert told.args == ["/data/one"]
+    assert [action.statusTip() for action in window.recent_menu.actions()] == ["Open /data/three"]
 
 
 def test_that_recent_paths_stand_in_the_menu_and_on_the_welcome(window, qtbot):
