@@ -46,11 +46,11 @@ class Torture(NamedTuple):
 
 
 TORTURES = {
+    "monkey": Torture("random clicks, keys, drags and files at the window", "actions", 7200),
     "hostile": Torture("hostile files through the command line", "files", 3600),
     "fuzzing": Torture("random bytes, cuts and flips through the readers", "seconds", 3600),
     "kills": Torture("kill -9 at random moments of a training", "kills", 7200),
     "closing": Torture("the window closed at random moments of its jobs", "moments of each kind", 3600),
-    "monkey": Torture("random clicks, keys, drags and files at the window", "actions", 7200),
     "storage": Torture("full and removed folders under a training", "rounds", 1800),
 }
 
