@@ -33,6 +33,7 @@ ROUNDS = 10  # parts of the whole, with a rest after each
 SETTLED = 300  # actions at least, after which everything has been used once
 STEP_SECONDS = 0.5
 GROWTH = 50 << 20
+CANCEL_SECONDS = 60.0
 JOB_SECONDS = 3.0  # then it is cancelled, as by an impatient user
 LOOP_SECONDS = 0.3  # after which an action has opened a loop of its own; QTest, too, turns Qt's for a moment
 PAUSES = (0, 0, 0, 0, 0, 0, 5, 5, 20, 100)  # ms between two actions
@@ -250,6 +251,16 @@ class Monkey:
         await asyncio.sleep(0.2)
         await until(lambda: not desk.jobs.jobs(), 60, "the evaluation and the large picture")
 
+    async def _wait_for_jobs(self, desk: Desk) -> None:
+        """Until those that were cancelled have ended: between two steps of theirs."""
+        from benchmarks.window import until
+
+        began = time.monotonic()
+        running = ", ".join(job.title for job in desk.jobs.jobs())
+        await until(lambda: not desk.jobs.jobs(), 600, f"the end of {running}")
+        if time.monotonic() - began > CANCEL_SECONDS:
+            self.complain(f"{running} took {time.monotonic() - began:.0f} s to be cancelled.")
+
     async def _rest(self, desk: Desk) -> Left:
         """Ends and closes everything, opens a small dataset, and counts what is there then."""
         from benchmarks.window import open_path, until
@@ -265,7 +276,7 @@ class Monkey:
                     window.close()
             for job in desk.jobs.jobs():
                 job.cancel()
-            await until(lambda: not desk.jobs.jobs(), 60, "the end of all jobs")
+            await self._wait_for_jobs(desk)
             desk.session.close_dataset()
             desk.window.showNormal()
             desk.window.reset_layout()
