@@ -100,6 +100,10 @@ class Bench:
         self.rights = {"/runs/good": 64, "/runs/poor": 2}
         self.asked: list[tuple[str, Terms, tuple[int, ...]]] = []
         self.looked: list[tuple[int, int]] = []  # index, networks
+        self.forgotten = 0
+
+    def forget(self) -> None:
+        self.forgotten += 1
 
     def evaluate(
         self, candidate: Candidate, dataset: Any, indices: Sequence[int], terms: Terms, tuned_on: Sequence[int]
@@ -302,6 +306,7 @@ def test_that_another_dataset_voids_everything(ready):
     ready.open("good")
     assert ready.page.stage == "not evaluated"
     assert ready.page.look.scope is None
+    assert ready.bench.forgotten >= 1
 
 
 def test_that_a_checkpoint_that_is_gone_leaves_the_page_empty(ready):

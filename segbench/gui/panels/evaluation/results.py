@@ -79,3 +79,4 @@ class Results:
         """Another dataset: nothing of what was found is about it, and what still runs is of no use."""
         self.cancel()
         self._found.clear()
+        self._workshop.forget()

@@ -46,6 +46,10 @@ class Workshop:
         self._predictors[key] = predictor
         return predictor
 
+    def forget(self) -> None:
+        """Lets go of the networks. From any thread."""
+        self._predictors = {}
+
     def evaluate(
         self, candidate: Candidate, dataset: Any, indices: Sequence[int], terms: Terms, tuned_on: Sequence[int]
     ) -> Generator[WorkEvent, None, Evaluated]:
