@@ -1,5 +1,6 @@
 """Checks the core on a machine with a GPU and without Qt: its tests, both presets' losses against the CPU's, speed against
-DLStudio's own loop, predictor throughput, what a full memory does. Prints one Markdown table for the README. `--device cpu --steps 20` tries it anywhere.
+DLStudio's own loop, predictor throughput, what a full memory does. Prints one Markdown table for the README.
+`--device cpu --steps 20` tries it anywhere.
 
     python scripts/gpu_check.py
 """

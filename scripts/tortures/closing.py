@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -186,7 +186,8 @@ async def begin(desk: Desk, data: str, kind: str) -> str:
     return str(out)
 
 
-async def train(desk: Desk, steps: int) -> None:
+async def train(desk: Desk, steps: int, settings: Sequence[str] = SMALL) -> None:
+    """Begins a training as a user does, and waits for its first steps."""
     from benchmarks.window import until
 
     from segbench.config import find_preset, override
@@ -194,7 +195,7 @@ async def train(desk: Desk, steps: int) -> None:
 
     desk.window.show_page("training")
     view: Any = desk.views["training"]
-    view.show_settings(to_dict(override(find_preset("recommended").config, SMALL)))
+    view.show_settings(to_dict(override(find_preset("recommended").config, list(settings))))
     await until(view.start_button.isEnabled, 60, "the Start button")
     view.start_button.click()
     await until(lambda: view._state.step >= steps, 60, "the first steps")

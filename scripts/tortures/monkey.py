@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from unittest import mock
 
+from tortures.closing import train
 from tortures.fuzzing import exhaust
 from tortures.kills import say
 from tortures.row import Row
@@ -86,7 +87,7 @@ def make_files(folder: Path) -> list[Path]:
     from segbench.data.dataset import open_dataset
     from segbench.data.shapes import write_shapes
     from segbench.formats.runs import create_run
-    from segbench.training.trainer import train
+    from segbench.training import trainer
     from tortures.corpus import build
 
     good = folder / "good"
@@ -106,7 +107,7 @@ def make_files(folder: Path) -> list[Path]:
         Image.effect_noise((64, 48), 60).point(lambda value: value // 90).save(masked / "masks" / f"{number}.png")
     dataset = exhaust(open_dataset(good / "shapes"))
     run = create_run(good / "run", override(find_preset("recommended").config, [*SMALL, "epochs=1"]), dataset.info, exact=True)  # fmt: skip
-    exhaust(train(run.config, dataset, run))
+    exhaust(trainer.train(run.config, dataset, run))
     file = next((good / "shapes").glob("*.gz"))
     known = [good / "shapes", file, pictures, pictures / "1.png", good / "large.jpg", masked]
     known += [run.path, run.checkpoint("last"), good / "nothing here"]
@@ -226,21 +227,13 @@ class Monkey:
         """Everything once, so that what is made at first use is there."""
         from benchmarks.window import open_path, until
 
-        from segbench.config import find_preset, override
-        from segbench.knobs import to_dict
-
         fill_kernels()
         await open_path(desk, self._paths[0])
         for page in desk.window.pages:
             desk.window.show_page(page)
             await asyncio.sleep(0.05)
-        view: Any = desk.views["training"]
-        desk.window.show_page("training")
-        view.show_settings(to_dict(override(find_preset("recommended").config, SMALL)))
-        await until(view.start_button.isEnabled, 60, "the Start button")
-        view.start_button.click()
-        await until(lambda: view._state.step >= 3, 60, "the first steps")
-        view.stop_button.click()
+        await train(desk, 3, SMALL)
+        desk.views["training"].stop_button.click()
         await until(lambda: not desk.jobs.jobs(), 60, "the end of the training")
         desk.session.open_checkpoint(next(path for path in self._paths if path.suffix == ".safetensors"))
         desk.window.show_page("prediction")
@@ -250,7 +243,7 @@ class Monkey:
             predicting.set_mode(mode)
             await asyncio.sleep(0.2)
         desk.presenters["evaluation"].evaluate()
-        desk.presenters["prediction"].open_files([str(next(path for path in self._paths if path.name == "large.jpg"))])
+        predicting.open_files([str(next(path for path in self._paths if path.name == "large.jpg"))])
         await asyncio.sleep(0.2)
         await until(lambda: not desk.jobs.jobs(), 60, "the evaluation and the large picture")
 
@@ -337,9 +330,8 @@ class Ear(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         said = record.getMessage()
-        if record.name == "qt" and not said.startswith(
-            "Mouse event"
-        ):  # QTest's own remark on a click beside everything
+        clumsy = said.startswith("Mouse event")  # QTest's own remark on a click beside everything
+        if record.name == "qt" and not clumsy:
             self._complain(f"Qt: {said}")
         elif record.levelno >= logging.ERROR and record.name != "segbench.gui.alarm":
             self._complain(logging.Formatter().format(record))
